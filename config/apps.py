@@ -1,0 +1,25 @@
+"""The config app, and the admin with our own site."""
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
+
+
+class ConfigConfig(AppConfig):
+    """Registers what config offers to the rooms above it."""
+
+    name = "config"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Choose the broker, once per process."""
+        from config import broker
+        from runtime import wakeups
+
+        wakeups.use(wakeups.Wakeups(broker.build(), is_external=bool(settings.BROKER_URL)))
+
+
+class AdminConfig(DjangoAdminConfig):
+    """Django's admin, served by our own site."""
+
+    default_site = "config.admin_site.AdminSite"

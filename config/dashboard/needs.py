@@ -1,0 +1,197 @@
+"""What needs a person: one line per cause, with what to press."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Count, Max
+from django.http import HttpRequest
+from django.urls import reverse
+
+from config.dashboard.connectors import Row
+from gateway.models import Key
+from integrations.explanations import explain
+from integrations.models import Connector, Delivery
+from leads.models import Lead
+from runtime.clock import db_now
+from runtime.display import counted
+from webhooks.models import InboundEvent
+
+_OVERDUE = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A button that posts `fields` to `address`."""
+
+    label: str
+    address: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A way to a page."""
+
+    label: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One reason why something waits for a person; `is_look` marks what may also wait a while."""
+
+    words: str
+    links: Sequence[Link] = ()
+    presses: Sequence[Press] = ()
+    is_look: bool = False
+
+
+def causes(request: HttpRequest, rows: Sequence[Row]) -> list[Cause]:
+    """Return what needs this person, the urgent first; at most six statements."""
+    may = request.user.has_perm
+    found: list[Cause] = []
+    if may("integrations.view_connector"):
+        found += _stopped(rows)
+    if may("integrations.view_delivery"):
+        found += [*_overdue(), *_deliveries(may("integrations.change_delivery"))]
+    if may("webhooks.view_inboundevent"):
+        found += _events()
+    if may("gateway.view_key"):
+        found += _exposed()
+    if may("leads.view_lead"):
+        found += _duplicates()
+    return sorted(found, key=lambda cause: cause.is_look)
+
+
+def _stopped(rows: Sequence[Row]) -> list[Cause]:
+    """Connectors that have paused themselves."""
+    stopped = [row for row in rows if row.connector.is_active and _pause_reason(row.connector) not in {"", "by_person"}]
+    return [_stop(row) for row in stopped]
+
+
+def _pause_reason(connector: Connector) -> str:
+    status = getattr(connector, "status", None)
+    return (status.pause_reason or "by_person") if status and status.paused_at else ""
+
+
+def _stop(row: Row) -> Cause:
+    connector, waits = row.connector, ""
+    if row.waiting:
+        waits = f" {counted(row.waiting, 'delivery waits', 'deliveries wait')} until then."
+    links = [Link("Open the connector", row.address)]
+    if _pause_reason(connector) == "needs_reauth":
+        words = f"{connector} no longer accepts the stored key, so it is paused. Enter a new key and resume it.{waits}"
+        if connector.credential_id:
+            address = reverse("admin:integrations_credential_change", args=(connector.credential_id,))
+            links.insert(0, Link("Enter a new key", address))
+    elif _pause_reason(connector) == "endpoint_gone":
+        words = f"{connector} says its address is gone for good. Correct the base address and resume it.{waits}"
+    else:
+        words = f"{connector} paused itself: {connector.status.last_failure or connector.status.pause_reason}.{waits}"
+    presses = [Press(row.press["label"], row.press["address"])] if row.press else []
+    return Cause(words, links, presses)
+
+
+def _overdue() -> list[Cause]:
+    """Deliveries that nobody takes, though nothing holds them."""
+    late = Delivery.objects.filter(state=Delivery.State.WAITING, due_at__lt=db_now() - _OVERDUE)
+    count = late.filter(connector__is_active=True, connector__status__paused_at=None).count()
+    if not count:
+        return []
+    words = (
+        f"{counted(count, 'delivery', 'deliveries')} should have left more than two minutes ago. "
+        "If this number doesn't fall, the worker is not running: start it; nothing is lost."
+    )
+    return [Cause(words, [Link(f"See the {count:,}", _list("integrations_delivery", state__exact="waiting"))])]
+
+
+def _deliveries(may_press: bool) -> list[Cause]:
+    """Deliveries that wait for a person, by what stopped them."""
+    groups = (
+        Delivery.objects.filter(state=Delivery.State.NEEDS_YOU)
+        .values("connector", "connector__name", "reason", "field")
+        .annotate(count=Count("pk"), words=Max("vendor_words"), most_tries=Max("tries"))
+        .order_by("-count")[:20]
+    )
+    return [_group(group, may_press) for group in groups]
+
+
+def _group(group: Mapping[str, Any], may_press: bool) -> Cause:
+    # One delivery that stands for all of its group, so that the words are those of its own page.
+    sample = Delivery(
+        connector=Connector(name=group["connector__name"]),
+        state=Delivery.State.NEEDS_YOU,
+        reason=group["reason"],
+        field=group["field"],
+        vendor_words=group["words"],
+        tries=group["most_tries"],
+    )
+    address = _list(
+        "integrations_delivery",
+        state__exact="needs_you",
+        connector__id__exact=group["connector"],
+        reason=group["reason"] or "-",
+        field=group["field"],
+    )
+    count = group["count"]
+    connector = reverse("admin:integrations_connector_change", args=(group["connector"],))
+    presses = []
+    if may_press:
+        every = {"action": "send_selected_again", "select_across": "1", "index": "0"}
+        presses = [Press("Send again" if count == 1 else f"Send the {count:,} again", address, every)]
+    links = [Link("Open the connector", connector), Link("See it" if count == 1 else f"See the {count:,}", address)]
+    return Cause(f"{counted(count, 'lead waits', 'leads wait')}: {explain(sample)}", links, presses)
+
+
+def _events() -> list[Cause]:
+    groups = (
+        InboundEvent.objects.filter(state=InboundEvent.State.NEEDS_YOU)
+        .values("source", "source__name", "reason")
+        .annotate(count=Count("pk"))
+        .order_by("-count")[:10]
+    )
+    found = []
+    for group in groups:
+        address = _list("webhooks_inboundevent", state__exact="needs_you", source__id__exact=group["source"])
+        events = counted(group["count"], "event")
+        words = f"{events} from {group['source__name']} could not be read: {group['reason'] or 'no reason was given'}"
+        found.append(Cause(_ended(words), [Link(f"See the {events}", address)]))
+    return found
+
+
+def _exposed() -> list[Cause]:
+    """Secret keys that were seen where they must not be."""
+    keys = (
+        Key.objects.filter(revoked_at=None, expires_at__gt=db_now()).exclude(exposed_at=None).select_related("client")
+    )
+    return [
+        Cause(
+            f"A secret key of {key.client} ({key}) was seen where others can read it: in a web page, an address "
+            "or over plain HTTP. Create a new one on the client's page, put it in place, then revoke this one.",
+            [
+                Link("Open the client", reverse("admin:gateway_client_change", args=(key.client_id,))),
+                Link("Open the key", reverse("admin:gateway_key_change", args=(key.pk,))),
+            ],
+        )
+        for key in keys[:10]
+    ]
+
+
+def _duplicates() -> list[Cause]:
+    count = Lead.objects.filter(possible_duplicate=True).count()
+    if not count:
+        return []
+    words = f"{counted(count, 'lead')} may be the same person as another: they share an identifier."
+    return [Cause(words, [Link("See them", _list("leads_lead", possible_duplicate__exact=1))], is_look=True)]
+
+
+def _list(name: str, **filters: Any) -> str:
+    given = {key: str(value) for key, value in filters.items() if str(value)}
+    return f"{reverse(f'admin:{name}_changelist')}?{urlencode(given)}"
+
+
+def _ended(words: str) -> str:
+    return words if words.endswith((".", "!", "?")) else f"{words}."

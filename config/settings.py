@@ -1,0 +1,177 @@
+"""All settings, from the environment (docs/settings.md lists them); mis-settings are system checks (config.checks)."""
+
+from pathlib import Path
+
+from config.env import database, env_bool, env_int, env_list, env_str
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+DEMO_MODE = env_bool("DEMO_MODE")
+DATA_DIR = Path(env_str("DATA_DIR") or BASE_DIR / "var")
+DEBUG = False
+SECRET_KEY = env_str("SECRET_KEY")
+ENCRYPTION_KEYS = env_list("ENCRYPTION_KEYS")
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEMO_MODE else "")
+CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
+TRUSTED_PROXIES = env_list("TRUSTED_PROXIES")
+EGRESS_ALLOW = env_list("EGRESS_ALLOW")
+
+DATABASES = {"default": database(env_str("DATABASE_URL"), DATA_DIR)}
+BROKER_URL = env_str("BROKER_URL")
+CACHE_URL = env_str("CACHE_URL")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+    if CACHE_URL
+    else {"BACKEND": "runtime.cache.FileCache", "LOCATION": str(DATA_DIR / "counters.sqlite3")}
+}
+
+INSTALLED_APPS = [
+    "config.apps.ConfigConfig",
+    "unfold.apps.BasicAppConfig",  # the default one would replace our admin site by its own
+    "unfold.contrib.filters",
+    "config.apps.AdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "oauth2_provider",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "runtime",
+    "gateway",
+    "integrations",
+    "leads",
+    "webhooks",
+    "engine",
+]
+
+MIDDLEWARE = [
+    "gateway.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    # From here on it is for pages; API calls pass untouched (the checks of Django know two of these by name only).
+    "gateway.middleware.PagesSessionMiddleware",
+    "gateway.middleware.PagesCommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "gateway.middleware.PagesAuthenticationMiddleware",
+    "gateway.middleware.PagesMessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+UNFOLD = {
+    "SITE_TITLE": "ShopBotly",
+    "SITE_HEADER": "ShopBotly",
+    "SITE_SUBHEADER": "Chatbots and your systems",
+    "SITE_SYMBOL": "hub",
+    "SITE_URL": None,
+    "SHOW_BACK_BUTTON": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "8px",
+    "ENVIRONMENT": "config.admin_site.environment",
+    "DASHBOARD_CALLBACK": "config.dashboard.home",
+    "STYLES": ["config.admin_site.stylesheet"],
+    "SCRIPTS": ["config.admin_site.script"],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.admin_site.icon"}],
+    "COLORS": {"primary": "config.admin_site.colours"},
+    "SIDEBAR": {"navigation": "config.admin_site.navigation"},
+}
+
+AUTH_USER_MODEL = "gateway.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+
+OAUTH2_PROVIDER_APPLICATION_MODEL = "gateway.Client"
+OAUTH2_PROVIDER = {
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
+    "SCOPES_BACKEND_CLASS": "gateway.oauth.ClientScopes",
+    "OAUTH2_VALIDATOR_CLASS": "gateway.oauth.ClientValidator",
+    "PKCE_REQUIRED": True,
+    # Best current practice (RFC 9700): tokens are stored as digests, the grants it calls unsafe are off.
+    "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
+    "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
+    "COMPLIANT_BCP_RFC9700_ACCESS_TOKEN_TRANSPORT": True,
+    "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
+}
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = env_str("TIME_ZONE", "UTC")
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "/static/"
+# Pages are served from the packages themselves: nobody has to remember `collectstatic`.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not DEMO_MODE
+# The API never redirects to HTTPS (the key would already have crossed the wire): gateway refuses it in words.
+SECURE_REDIRECT_EXEMPT = [r"^v1/", r"^oauth/", r"^mcp", r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 0 if DEMO_MODE else 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEMO_MODE
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+API_BODY_MAX_BYTES = env_int("API_BODY_MAX_BYTES", 1_000_000)
+# How long a process trusts a key it has just seen; a revoked key must be refused within five seconds.
+KEY_CACHE_SECONDS = 2.0
+REQUEST_LOG_WRITER = "background"  # or "inline", for tests
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["gateway.authentication.ClientAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["gateway.permissions.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["gateway.throttling.ClientThrottle"],
+    "DEFAULT_PARSER_CLASSES": ["gateway.parsing.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "gateway.problems.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "gateway.openapi.Schema",
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "ShopBotly",
+    "DESCRIPTION": "Chatbots ask, capture leads and receive events here.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"DeliveryStateEnum": "integrations.models.Delivery.State"},
+}
+
+DEFAULT_REGION = env_str("DEFAULT_REGION")  # such as DE: phone numbers without a country code are read there
+
+LOG_LEVEL = env_str("LOG_LEVEL", "INFO")
+LOGGING_CONFIG = None  # runtime.logs sets up one JSON line per event, scrubbed.
+SILENCED_SYSTEM_CHECKS: list[str] = []

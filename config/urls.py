@@ -1,0 +1,17 @@
+"""Every address of the installation."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("gateway.urls")),
+    path("v1/", include("leads.urls")),
+    path("v1/", include("engine.urls")),
+    path("v1/", include("webhooks.urls")),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = "gateway.problems.bad_request"
+handler403 = "gateway.problems.permission_denied"
+handler404 = "gateway.problems.page_not_found"
+handler500 = "gateway.problems.server_error"

@@ -1,0 +1,142 @@
+"""Questions and look-ups over the API."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from engine import attempts, catalogue, slots
+from engine.actions import order_facts, receipt_of, stock_facts, stock_look_up
+from engine.catalogue import KnownFaq
+from engine.conversations import Customer
+from engine.models import Conversation
+from engine.orders import order_look_up
+from engine.resolver import SUGGEST_FROM
+from engine.serializers import (
+    AnswerSerializer,
+    FactsSerializer,
+    FaqSearchSerializer,
+    FaqsSerializer,
+    OrderLookupSerializer,
+    QuerySerializer,
+)
+from engine.services import question_ask, resolver
+from gateway.api import ApiView
+from gateway.problems import Problem, rate_limited
+from integrations import lookups
+
+LOOKUP_SECONDS = 3.0
+
+
+class QueryView(ApiView):
+    """`POST /v1/query`: a question, or the next turn of a conversation."""
+
+    required_scopes = {"POST": "query"}
+    allows_publishable = True
+
+    @extend_schema(operation_id="query", request=QuerySerializer, responses=AnswerSerializer)
+    def post(self, request: Request) -> Response:
+        """Ask a question."""
+        query = QuerySerializer(data=request.data)
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        is_public = self.caller.kind == "publishable"
+        customer = asked.get("customer")
+        if customer and is_public:
+            raise _field_refused("customer", "Only a secret key or an OAuth token may say who the customer is.")
+        request_id: str = request._request.request_id  # type: ignore[attr-defined]
+        try:
+            answer = question_ask(
+                client=self.caller.client,
+                prompt=asked["prompt"],
+                conversation_id=asked.get("conversation_id"),
+                customer=Customer(**customer) if customer else None,
+                deadline_ms=asked["deadline_ms"],
+                explain=asked["explain"],
+                is_public=is_public,
+                request_id=request_id,
+            )
+        except Conversation.DoesNotExist as err:
+            detail = "There is no such conversation. Leave conversation_id out to begin a new one."
+            raise Problem(404, "not_found", "Nothing was found here.", detail) from err
+        return Response({**answer.as_json(), "request_id": request_id})
+
+
+class OrderLookupView(ApiView):
+    """`POST /v1/orders/lookup`: an order, for the person it belongs to."""
+
+    required_scopes = {"POST": "lookups"}
+
+    @extend_schema(operation_id="orders_lookup", request=OrderLookupSerializer, responses=FactsSerializer)
+    def post(self, request: Request) -> Response:
+        """Look up an order by its number and the e-mail address or phone number it was placed with."""
+        lookup = OrderLookupSerializer(data=request.data)
+        lookup.is_valid(raise_exception=True)
+        try:
+            found = order_look_up(client=self.caller.client, **lookup.validated_data, seconds=LOOKUP_SECONDS)
+        except attempts.TooManyAttempts as err:
+            raise rate_limited(err.retry_after) from err
+        except lookups.Unavailable as err:
+            raise _unavailable() from err
+        if found is None or found.value is None:
+            detail = "There is no order with this number and this e-mail address or phone number."
+            raise Problem(404, "not_found", "Nothing was found here.", detail)
+        return Response({"facts": [fact.as_json() for fact in order_facts(found.value, receipt_of(found))]})
+
+
+class InventoryView(ApiView):
+    """`GET /v1/inventory/{sku}`: how much of an article there is."""
+
+    required_scopes = {"GET": "lookups"}
+
+    @extend_schema(operation_id="inventory", responses=FactsSerializer)
+    def get(self, request: Request, sku: str) -> Response:
+        """Look up the stock of an article."""
+        if len(sku) > slots.LONGEST_VALUE or not sku.isprintable():
+            raise _field_refused("sku", f"An article number has at most {slots.LONGEST_VALUE} visible characters.")
+        try:
+            found = stock_look_up(sku, _seconds_left())
+        except lookups.Unavailable as err:
+            raise _unavailable() from err
+        if found is None or found.value is None:
+            raise Problem(404, "not_found", "Nothing was found here.", "There is no article with this number.")
+        return Response({"facts": [fact.as_json() for fact in stock_facts(found.value, receipt_of(found))]})
+
+
+class FaqsView(ApiView):
+    """`GET /v1/faqs`: the FAQs, or those that are like a search."""
+
+    required_scopes = {"GET": "lookups"}
+
+    @extend_schema(operation_id="faqs", parameters=[FaqSearchSerializer], responses=FaqsSerializer)
+    def get(self, request: Request) -> Response:
+        """List or search the FAQs."""
+        query = FaqSearchSerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        found = _faqs(query.validated_data["search"])[: query.validated_data["limit"]]
+        return Response({"results": [{"id": faq.id, "question": faq.question, "answer": faq.answer} for faq in found]})
+
+
+def _faqs(search: str) -> Sequence[KnownFaq]:
+    known = catalogue.current()
+    if not search:
+        return list(known.faqs.values())
+    matches = resolver.resolve(search, known.faq_candidates)
+    return [known.faqs[match.intent] for match in matches if match.confidence >= SUGGEST_FROM]
+
+
+def _seconds_left() -> Callable[[], float]:
+    until = time.monotonic() + LOOKUP_SECONDS
+    return lambda: max(0.0, until - time.monotonic())
+
+
+def _field_refused(field: str, message: str) -> Problem:
+    errors = [{"field": field, "message": message}]
+    return Problem(400, "validation_failed", "Some fields were not accepted.", f"{field}: {message}", errors)
+
+
+def _unavailable() -> Problem:
+    detail = "The system that knows this did not answer in time."
+    return Problem(503, "unavailable", "The look-up did not succeed.", detail, headers={"Retry-After": "5"})

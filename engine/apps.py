@@ -1,0 +1,18 @@
+"""The engine app."""
+
+from django.apps import AppConfig
+
+
+class EngineConfig(AppConfig):
+    """Registers what engine offers to the rooms above it."""
+
+    name = "engine"
+    verbose_name = "Answers"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Listen to what changes looked-up facts."""
+        from engine import freshness
+        from runtime import events
+
+        events.subscribe("*", freshness.forget)

@@ -1,0 +1,111 @@
+"""The same request sent twice has its effect once.
+
+Source: draft-ietf-httpapi-idempotency-key-header-07.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+from django.db import IntegrityError, OperationalError, connection
+from rest_framework.request import Request
+
+from gateway.authentication import Caller
+from gateway.models import Client, IdempotentResult
+from gateway.problems import Problem
+from runtime.clock import db_now
+
+KEPT = timedelta(hours=24)
+_VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
+_WAIT_MS = 2000
+# PostgreSQL's lock_not_available.
+_LOCK_TIMEOUT = "55P03"
+
+
+class Raced(Exception):
+    """Another request with the same key committed first: roll back and ask again."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One request that may have been sent before; without an `Idempotency-Key` it does nothing.
+
+    `stored` is the result of the first time. A view answers with `headers` added to its own.
+    """
+
+    client: Client
+    route: str
+    key: str | None = None
+    fingerprint: str = ""
+    stored: IdempotentResult | None = None
+    has_outdated: bool = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the header that marks an answer given before."""
+        return {"Idempotent-Replayed": "true"} if self.stored else {}
+
+    def remember(self, status: int, result: dict[str, Any]) -> None:
+        """Keep the result (ids and flags, never personal data) in the caller's transaction.
+
+        On PostgreSQL it waits up to two seconds for a twin that hasn't committed. Raises: Raced, Problem (409).
+        """
+        if self.key is None:
+            return
+        now = db_now()
+        names = {"client": self.client, "route": self.route, "key": self.key}
+        with _short_lock_wait():
+            if self.has_outdated:
+                IdempotentResult.objects.filter(**names, created_at__lte=now - KEPT).delete()
+            try:
+                IdempotentResult.objects.create(
+                    **names, fingerprint=self.fingerprint, status=status, result=result, created_at=now
+                )
+            except IntegrityError as err:
+                raise Raced from err
+
+
+def attempt(request: Request, route: str) -> Attempt:
+    """Look at the request's `Idempotency-Key`. Raises: Problem (400: not a key, 422: used with another body)."""
+    client = cast("Caller", request.auth).client
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is None:
+        return Attempt(client, route)
+    if not _VISIBLE.fullmatch(key):
+        detail = "Idempotency-Key must be 1 to 255 visible ASCII characters; a UUID is a good choice."
+        raise Problem(400, "idempotency_key_invalid", "The Idempotency-Key is not accepted.", detail)
+    fingerprint = hashlib.sha256(request._request.body).hexdigest()
+    stored = IdempotentResult.objects.filter(client=client, route=route, key=key).first()
+    if stored is None or stored.created_at <= db_now() - KEPT:
+        return Attempt(client, route, key, fingerprint, has_outdated=stored is not None)
+    if stored.fingerprint != fingerprint:
+        detail = "This Idempotency-Key was used with another body. Take a new key for each new request."
+        raise Problem(422, "idempotency_key_reused", "The Idempotency-Key was used before.", detail)
+    return Attempt(client, route, key, fingerprint, stored)
+
+
+@contextmanager
+def _short_lock_wait() -> Iterator[None]:
+    """Bound the wait for a twin's uncommitted row; SQLite has one writer at a time, so there is none to wait for."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = {_WAIT_MS}")
+        try:
+            yield
+        except OperationalError as err:
+            if getattr(err.__cause__, "sqlstate", None) != _LOCK_TIMEOUT:
+                raise
+            raise _in_progress() from err
+        cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
+
+
+def _in_progress() -> Problem:
+    detail = "The same request is being worked on. Send it again in a second; it will have its effect once."
+    title = "The same request is being worked on."
+    return Problem(409, "idempotency_in_progress", title, detail, headers={"Retry-After": "1"})

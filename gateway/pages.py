@@ -1,0 +1,48 @@
+"""The few pages of the front door: home, the API's documentation, the list of problems."""
+
+import functools
+import json
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.views import SpectacularSwaggerSplitView
+from rest_framework.permissions import AllowAny
+
+from gateway.problems import CODES
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Show somebody who opened the bare address where to go."""
+    return render(request, "gateway/home.html", {"version": settings.VERSION})
+
+
+@require_safe
+def problem_list(request: HttpRequest) -> HttpResponse:
+    """List every problem of the API with what to do."""
+    return render(request, "gateway/problems.html", {"codes": CODES})
+
+
+@require_safe
+def openapi(request: HttpRequest) -> HttpResponse:
+    """Return the API's description (OpenAPI 3.1)."""
+    return HttpResponse(_description(), content_type="application/json")
+
+
+@functools.cache
+def _description() -> bytes:
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
+    description = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return json.dumps(description, ensure_ascii=False).encode()
+
+
+class ApiDocs(SpectacularSwaggerSplitView):
+    """Swagger UI, from our own files: it works without the internet."""
+
+    url_name = "openapi"
+    authentication_classes = []
+    permission_classes = [AllowAny]
+    throttle_classes = []

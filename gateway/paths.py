@@ -1,0 +1,14 @@
+"""Which addresses are for programs and which for people."""
+
+_API = ("/v1/", "/mcp", "/oauth/token", "/oauth/revoke_token", "/oauth/introspect", "/healthz", "/readyz", "/metrics")
+_LOGGED = ("/v1/", "/mcp", "/oauth/token", "/oauth/revoke_token", "/oauth/introspect")
+
+
+def is_api(path: str) -> bool:
+    """Whether programs call this address: no session, no cookies, no redirects, problems instead of pages."""
+    return path.startswith(_API)
+
+
+def is_logged(path: str) -> bool:
+    """Whether calls of this address belong into the request log."""
+    return path.startswith(_LOGGED)

@@ -1,0 +1,174 @@
+"""The log of API calls, written in bulk behind the requests' backs."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from multiprocessing.util import Finalize
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from gateway.models import Client, Key, RequestLog
+from runtime.clock import db_now
+from runtime.scrubbing import scrub_body
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.4
+BATCH = 500
+CAPACITY = 10_000
+LONGEST_BODY = 4096
+# What is kept of a body until it is scrubbed; a secret cut in two lies far behind what is stored of it.
+LONGEST_UNSCRUBBED = 4 * LONGEST_BODY
+_USED_EVERY = timedelta(minutes=1)
+
+
+@dataclass(slots=True)
+class Entry:
+    """One call as the middleware saw it; bodies are there only for refused calls of a known client."""
+
+    request_id: str
+    method: str
+    route: str
+    status: int
+    duration_ms: float
+    address: str
+    client_id: UUID | None = None
+    key_id: UUID | None = None
+    key_prefix: str = ""
+    code: str = ""
+    request_body: bytes = b""
+    response_body: bytes = b""
+    # Not the database's time: asking for that could fail, after the call itself succeeded.
+    at: datetime = field(default_factory=timezone.now)
+
+    def row(self) -> RequestLog:
+        """Return the row to store, bodies scrubbed and cut."""
+        return RequestLog(
+            at=self.at,
+            request_id=self.request_id,
+            client_id=self.client_id,
+            key_prefix=self.key_prefix,
+            method=self.method[:8],
+            route=self.route[:120],
+            status=self.status,
+            code=self.code,
+            duration_ms=self.duration_ms,
+            address=self.address,
+            request_body=scrub_body(self.request_body, LONGEST_BODY),
+            response_body=scrub_body(self.response_body, LONGEST_BODY),
+        )
+
+
+class Writer:
+    """Takes entries without ever waiting and writes them within half a second from a thread of its own."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self.dropped = 0
+        self._waiting: queue.Queue[Entry] = queue.Queue(capacity)
+        self._start = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+
+    def put(self, entry: Entry) -> None:
+        """Take an entry; drop and count it where too many wait already."""
+        try:
+            self._waiting.put_nowait(entry)
+        except queue.Full:
+            self.dropped += 1
+        if self._thread is None:
+            self._run_thread()
+
+    def stop(self) -> None:
+        """Write what waits and end the thread."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def _run_thread(self) -> None:
+        with self._start:
+            if self._thread is None:
+                # Started by the first call, so that a server that forks after loading has it in every child.
+                self._thread = threading.Thread(target=self._run, name="request-log", daemon=True)
+                self._thread.start()
+                # Not atexit: that doesn't run in the processes a web server starts by multiprocessing.
+                Finalize(None, self.stop, exitpriority=1)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._stopping.wait(FLUSH_SECONDS)
+            self._flush()
+        self._flush()
+        connection.close()
+
+    def _flush(self) -> None:
+        while batch := self._take():
+            try:
+                write(batch)
+            except Exception:
+                self.dropped += len(batch)
+                logger.exception("The request log could not be written; %s calls are missing in it.", len(batch))
+                connection.close()
+
+    def _take(self) -> list[Entry]:
+        batch: list[Entry] = []
+        while len(batch) < BATCH:
+            try:
+                batch.append(self._waiting.get_nowait())
+            except queue.Empty:
+                break
+        return batch
+
+
+writer = Writer()
+
+
+def record(entry: Entry) -> None:
+    """Have a call written: soon by the background thread, or at once where settings say "inline" (tests)."""
+    if settings.REQUEST_LOG_WRITER != "inline":
+        writer.put(entry)
+        return
+    try:
+        write([entry])
+    except Exception:
+        logger.exception("The request log could not be written.")
+
+
+def write(entries: Sequence[Entry]) -> None:
+    """Insert the entries and note which keys were used."""
+    rows = [entry.row() for entry in entries]
+    try:
+        with transaction.atomic():
+            RequestLog.objects.bulk_create(rows)
+    except IntegrityError:
+        # A client was deleted while its calls waited.
+        there = set(Client.objects.filter(pk__in={row.client_id for row in rows}).values_list("pk", flat=True))
+        for row in rows:
+            row.client_id = row.client_id if row.client_id in there else None
+        RequestLog.objects.bulk_create(rows)
+    _note_use(entries)
+
+
+_noted: dict[UUID, float] = {}
+
+
+def _note_use(entries: Sequence[Entry]) -> None:
+    """Set `last_used_at` of the keys, at most once a minute each."""
+    ticks = time.monotonic()
+    used = {entry.key_id for entry in entries if entry.key_id is not None}
+    fresh = [key_id for key_id in used if ticks - _noted.get(key_id, float("-inf")) >= _USED_EVERY.total_seconds()]
+    if not fresh:
+        return
+    if len(_noted) > CAPACITY:
+        _noted.clear()
+    now = db_now()
+    unused = Q(last_used_at=None) | Q(last_used_at__lte=now - _USED_EVERY)
+    Key.objects.filter(unused, pk__in=fresh).update(last_used_at=now)
+    _noted.update(dict.fromkeys(fresh, ticks))

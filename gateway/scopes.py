@@ -1,0 +1,16 @@
+"""What a client may be allowed to do."""
+
+SCOPES: dict[str, str] = {
+    "query": "Ask questions",
+    "leads:write": "Capture leads",
+    "leads:read": "Read the leads it captured",
+    "leads:read:all": "Read every lead",
+    "lookups": "Look up orders, stock, products and FAQs",
+    "webhooks": "Manage its webhook subscriptions",
+    "events": "Read events",
+}
+
+DEFAULT_SCOPES = ("query", "leads:write", "leads:read", "lookups")
+
+PUBLISHABLE_SCOPES = frozenset({"query", "leads:write", "lookups"})
+"""The most a publishable key can do, whatever its client may: everybody can read it in the page's source."""

@@ -1,0 +1,66 @@
+"""Plain words for what happened to a delivery: what, to what, why, what to do."""
+
+from integrations.models import Delivery
+
+State = Delivery.State
+
+_REASONS: dict[str, tuple[str, str]] = {
+    # code: (what happened, what to do); {vendor} is the connector's name, {field} the vendor's field, {words} its words
+    "not_authorised": (
+        "{vendor} no longer accepts the stored key",
+        "Enter a new one under Credentials and press “Test connection”; what waits is then sent by itself.",
+    ),
+    "endpoint_gone": ("{vendor} says this address is gone for good", "Correct the base address, then resume it."),
+    "unknown_field": (
+        "{vendor} does not know the field “{field}”",
+        "Create it there or leave it out of the mapping, then send again.",
+    ),
+    "invalid_email": ("{vendor} does not accept the e-mail address", "Correct the lead, then send again."),
+    "refused": ("{vendor} refused it{said}", "Correct the mapping or the lead, then send again."),
+    "forbidden": (
+        "The stored key of {vendor} may not do this{said}",
+        "Give it the missing right at the vendor, then send again.",
+    ),
+    "misconfigured": ("The connector {vendor} cannot work as it is set up{said}", "Correct its settings."),
+    "egress_denied": (
+        "The address of {vendor} is not one we may connect to",
+        "Use a public https:// address, or have it added to EGRESS_ALLOW.",
+    ),
+    "unsupported": ("{vendor} cannot do this", "Untick this operation on the connector."),
+    "no_answer": ("{vendor} did not answer in time", "It is tried again by itself."),
+    "retry_later": ("{vendor} had a problem of its own{said}", "It is tried again by itself."),
+    "rate_limited": ("{vendor} asked us to slow down", "It is tried again by itself."),
+    "connect_failed": ("{vendor} could not be reached", "It is tried again by itself."),
+    "garbled_reply": ("{vendor} gave an answer that could not be read", "It is tried again by itself."),
+    "sender_vanished": ("The worker stopped while it was sending", "It is sent again by itself."),
+    "batch_conflict": ("{vendor} refused the whole batch because of a conflict", "It is tried again by itself."),
+    "no_identifier": (
+        "The lead has nothing that {vendor} can tell it by",
+        "It is sent as soon as a capture brings an e-mail address.",
+    ),
+    "filtered": ("The connector’s lead filter leaves this lead out", "Change the filter if it should go there."),
+    "subject_gone": ("The lead no longer exists", ""),
+    "cancelled_by_person": ("Somebody cancelled it", "Press “Send again” if it should be sent after all."),
+}
+
+
+def explain(delivery: Delivery) -> str:
+    """Return one or two sentences for a person about where a delivery stands."""
+    vendor = delivery.connector.name
+    match delivery.state:
+        case State.DELIVERED:
+            return f"{vendor} has it."
+        case State.SENDING:
+            return f"Being sent to {vendor} now."
+        case State.CONFIRMING:
+            return f"{vendor} has accepted it and is still working on it."
+        case State.SUPERSEDED:
+            return "A newer delivery of the same lead took its place."
+    if not delivery.reason:
+        return f"Waits to be sent to {vendor}." if delivery.state == State.WAITING else ""
+    happened, advice = _REASONS.get(delivery.reason, _REASONS["refused"])
+    said = f": “{delivery.vendor_words}”" if delivery.vendor_words else ""
+    if delivery.state == State.NEEDS_YOU and advice.endswith("by itself."):
+        advice = f"It was tried {delivery.tries} times; press “Send again” when {vendor} is well."
+    words = happened.replace("{vendor}", vendor).replace("{field}", delivery.field or "?").replace("{said}", said)
+    return f"{words}. {advice}".strip()

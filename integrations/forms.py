@@ -1,0 +1,238 @@
+"""Forms for connectors and credentials: what each provider asks for, checked as it is typed."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.utils import pretty_name
+from unfold import widgets
+
+from integrations.egress import check_url, parse_base
+from integrations.mapping import check_mapping
+from integrations.models import Connector, Credential
+from integrations.providers import errors
+from integrations.providers.base import OPERATIONS, ContactSink, InventorySource, OrderSource, Provider
+from runtime.forms import LinesField, PairsField, styled
+
+CONFIG = "config_"
+"""What the names of a provider's own fields start with in the form."""
+
+_OPERATION_WORDS = {"upsert": "Write leads as contacts, new or changed"}
+
+
+def address_refusal(url: str) -> str:
+    """Return why we may not connect to an address, in words; empty where we may. It may ask a name server."""
+    try:
+        check_url(url.strip())
+    except errors.EgressDenied as err:
+        return err.words
+    return ""
+
+
+class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class takes none when it runs
+    """A connector without the fields of its provider; `connector_form` adds them."""
+
+    provider_class: ClassVar[type[Provider]]
+    refusal: ClassVar[str] = ""
+
+    base_url = forms.CharField(
+        label="Base address",
+        max_length=255,
+        widget=widgets.UnfoldAdminTextInputWidget(attrs={"inputmode": "url", "spellcheck": "false"}),
+        help_text="Where the system answers; the credential is sent there alone.",
+    )
+    mapping = PairsField(
+        label="Fields",
+        widget=widgets.UnfoldAdminTextareaWidget(attrs={"rows": 8, "spellcheck": "false"}),
+        help_text="One line per field: its name there = where the value comes from here, such as "
+        "email, first_name, company, message, source.utm.source or attributes.size. Empty: the usual ones.",
+    )
+    operations = forms.MultipleChoiceField(
+        required=False,
+        label="What it does with leads",
+        widget=widgets.UnfoldAdminCheckboxSelectMultipleWidget(),
+    )
+    channels = LinesField(
+        label="Only leads from these channels", help_text="One per line, such as web or whatsapp; empty: from all."
+    )
+    purposes = LinesField(
+        label="Only leads that consented to",
+        help_text="One purpose per line, such as email_marketing; empty: consent isn't asked for.",
+    )
+
+    class Meta:
+        model = Connector
+        fields = ("name", "base_url", "credential", "operations", "lookup_order", "is_active")
+        labels = {"is_active": "Switched on", "lookup_order": "Asked as number"}
+        help_texts = {
+            "lookup_order": "When several systems know orders or stock, the lowest number is asked first.",
+            "is_active": "Switched off, it gets no leads and answers no questions. To let it rest, pause it.",
+        }
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.instance.provider = self.provider_class.key
+        self._fill(self.instance.config, self.instance.lead_filter)
+        if "operations" in self.fields:
+            self.fields["operations"].choices = operation_choices(self.provider_class)  # type: ignore[attr-defined]
+        if "base_url" in self.fields and not self.instance.base_url:
+            self.initial.setdefault("base_url", self.provider_class.default_base_url)
+        if "credential" in self.fields:
+            mine = Credential.objects.filter(provider=self.provider_class.key).order_by("name")
+            self.fields["credential"].queryset = mine  # type: ignore[attr-defined]
+            self.fields["credential"].required = self.provider_class.auth != "none"
+
+    def _fill(self, config: Mapping[str, Any], lead_filter: Mapping[str, Any]) -> None:
+        for name, value in config.items():
+            self.initial.setdefault(f"{CONFIG}{name}", value)
+        self.initial.setdefault("mapping", config.get("mapping") or dict(self.provider_class.default_mapping))
+        for name in ("channels", "purposes"):
+            self.initial.setdefault(name, lead_filter.get(name, []))
+        if not self.instance.created_at or self.instance._state.adding:
+            self.initial.setdefault("operations", [key for key, _ in operation_choices(self.provider_class)])
+
+    def clean_base_url(self) -> str:
+        """Refuse an address that we may not connect to."""
+        url: str = self.cleaned_data["base_url"]
+        if self.refusal:
+            raise ValidationError(self.refusal)
+        return url
+
+    def clean_mapping(self) -> dict[str, str]:
+        """Refuse a line that can't be read, and say which."""
+        mapping: dict[str, str] = self.cleaned_data["mapping"]
+        try:
+            check_mapping(mapping)
+        except errors.Misconfigured as err:
+            raise ValidationError(err.words) from err
+        return mapping
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a credential that is kept for another host."""
+        values = super().clean() or self.cleaned_data
+        credential, url = values.get("credential"), values.get("base_url")
+        if credential and credential.host and url and parse_base(url).host.lower() != credential.host:
+            self.add_error(
+                "credential", f"“{credential}” is sent to {credential.host} alone, not to this base address."
+            )
+        return values
+
+    def save(self, commit: bool = True) -> Connector:
+        """Put the provider's own fields and the filter where they are kept."""
+        values = self.cleaned_data
+        own = {name.removeprefix(CONFIG): value for name, value in values.items() if name.startswith(CONFIG)}
+        if values.get("mapping") and values["mapping"] != dict(self.provider_class.default_mapping):
+            own["mapping"] = values["mapping"]
+        self.instance.config = {name: value for name, value in own.items() if value not in (None, "")}
+        kept = {
+            name: value for name, value in self.instance.lead_filter.items() if name not in {"channels", "purposes"}
+        }
+        asked = {name: values[name] for name in ("channels", "purposes") if values.get(name)}
+        self.instance.lead_filter = {**kept, **asked}
+        connector: Connector = super().save(commit)
+        return connector
+
+
+def operation_choices(provider: type[Provider]) -> list[tuple[str, str]]:
+    """Return what a provider can do with leads."""
+    able = (name for name, capability in OPERATIONS.items() if issubclass(provider, capability))
+    return [(name, _OPERATION_WORDS.get(name, name)) for name in able]
+
+
+def connector_form(provider: type[Provider], refusal: str = "") -> type[ConnectorForm]:
+    """Return the form for connectors of one provider; `refusal` says why its address was refused beforehand."""
+    own = {f"{CONFIG}{name}": _own_field(name, field) for name, field in provider.config_form.base_fields.items()}
+    return type("ProviderConnectorForm", (ConnectorForm,), {**own, "provider_class": provider, "refusal": refusal})
+
+
+def _own_field(name: str, field: forms.Field) -> forms.Field:
+    field = styled(deepcopy(field))
+    field.label = field.label or pretty_name(name)
+    return field
+
+
+def connector_fieldsets(provider: type[Provider]) -> list[tuple[str | None, dict[str, Any]]]:
+    """Return the form's parts; a provider that can't do something isn't asked about it."""
+    own = [f"{CONFIG}{name}" for name in provider.config_form.base_fields]
+    parts: list[tuple[str | None, dict[str, Any]]] = [
+        (None, {"fields": ("name", "base_url", "credential", *own, "is_active")})
+    ]
+    if issubclass(provider, ContactSink):
+        parts += [
+            ("Leads", {"fields": ("operations", "mapping")}),
+            ("Which leads", {"fields": ("channels", "purposes")}),
+        ]
+    if issubclass(provider, (InventorySource, OrderSource)):
+        parts.append(("Questions", {"fields": ("lookup_order",)}))
+    return parts
+
+
+class CredentialForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class takes none when it runs
+    """A vendor's key: typed in, never shown again."""
+
+    provider_class: ClassVar[type[Provider]]
+
+    username = forms.CharField(
+        required=False,
+        max_length=255,
+        widget=widgets.UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        help_text="Empty where the vendor asks for a key alone.",
+    )
+    api_key = forms.CharField(
+        required=False,
+        max_length=4000,
+        label="Key or access token",
+        widget=widgets.UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+    )
+
+    class Meta:
+        model = Credential
+        fields = ("name", "host")
+        help_texts = {"host": "The only host this key is sent to, such as api.example.com."}
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.instance.provider = self.provider_class.key
+        if "api_key" in self.fields:
+            is_new = self.instance._state.adding
+            self.fields["api_key"].required = is_new
+            self.fields["api_key"].widget.attrs["placeholder"] = "" if is_new else "stored, leave empty to keep"
+        if "host" in self.fields:
+            self.fields["host"].required = not self.provider_class.default_base_url
+            if self.instance._state.adding and self.provider_class.default_base_url:
+                self.initial.setdefault("host", parse_base(self.provider_class.default_base_url).host)
+
+    def clean_host(self) -> str:
+        """Return the bare host of whatever was typed: a name or a whole address."""
+        text: str = self.cleaned_data["host"].strip() or self.provider_class.default_base_url
+        try:
+            return parse_base(text if "://" in text else f"https://{text}").host.lower()
+        except errors.EgressDenied as err:
+            raise ValidationError(err.words) from err
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for the key again when the host changes: whoever may edit a host must not thereby learn the key."""
+        values = super().clean() or self.cleaned_data
+        moved = "host" in self.changed_data and values.get("host") != self.initial.get("host")
+        if moved and not self.instance._state.adding and not values.get("api_key"):
+            self.add_error("api_key", "Enter the key again: it will be sent to another host.")
+        if values.get("username") and not values.get("api_key"):
+            self.add_error("api_key", "Enter the key together with the user name.")
+        return values
+
+    def secrets(self) -> dict[str, str]:
+        """Return what is to be sealed; empty where the stored key stays."""
+        if not self.cleaned_data.get("api_key"):
+            return {}
+        given = {"api_key": self.cleaned_data["api_key"], "username": self.cleaned_data.get("username", "")}
+        return {name: value for name, value in given.items() if value}
+
+
+def credential_form(provider: type[Provider]) -> type[CredentialForm]:
+    """Return the form for credentials of one provider; only those that sign in with a user name are asked for it."""
+    members: dict[str, Any] = {"provider_class": provider}
+    if provider.auth != "basic":
+        members["username"] = None
+    return type("ProviderCredentialForm", (CredentialForm,), members)

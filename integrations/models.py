@@ -1,0 +1,145 @@
+"""What leaves the house: connectors, credentials, deliveries (the outbox) and the log of calls."""
+
+from django.db import models
+
+from integrations.outbox import DeliveryQuerySet
+from runtime.clock import db_now
+from runtime.ids import uuid7
+from runtime.models import Job
+
+
+class Credential(models.Model):
+    """A vendor's secret, sealed; it is sent to `host` alone.
+
+    `sealed` decrypts to `{"api_key": str}` or `{"access_token": …, "refresh_token": …}`, as the provider's auth says.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=80, unique=True)
+    provider = models.CharField(max_length=32)
+    host = models.CharField(max_length=255, blank=True, help_text="The only host this secret is sent to.")
+    sealed = models.TextField(editable=False)
+    sealed_with = models.CharField(max_length=16, editable=False)
+    created_at = models.DateTimeField(default=db_now, editable=False)
+    changed_at = models.DateTimeField(default=db_now, editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Connector(models.Model):
+    """A configured connection to one account at one vendor.
+
+    `operations` lists what it does with leads (`upsert`, `subscribe`, …); `lead_filter` is
+    `{"clients": [id], "channels": [str], "utm": {name: [value]}, "purposes": [str]}`, an absent name means all.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=80, unique=True)
+    provider = models.CharField(max_length=32)
+    base_url = models.URLField(max_length=255, verbose_name="base address")
+    credential = models.ForeignKey(Credential, null=True, blank=True, on_delete=models.PROTECT)
+    config = models.JSONField(default=dict, blank=True)
+    operations = models.JSONField(default=list, blank=True)
+    lead_filter = models.JSONField(default=dict, blank=True)
+    lookup_order = models.PositiveSmallIntegerField(default=100, help_text="Lower is asked first.")
+    is_active = models.BooleanField(default=True)
+    is_demo = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(default=db_now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ConnectorState(models.Model):
+    """What changes while a connector works: the drainer's lease, the pause, the last results."""
+
+    connector = models.OneToOneField(Connector, on_delete=models.CASCADE, primary_key=True, related_name="status")
+    lease_until = models.DateTimeField(null=True, blank=True)
+    fence = models.PositiveBigIntegerField(default=0)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    pause_reason = models.CharField(max_length=32, blank=True)
+    last_success_at = models.DateTimeField(null=True, blank=True)
+    last_failure_at = models.DateTimeField(null=True, blank=True)
+    last_failure = models.CharField(max_length=300, blank=True)
+
+    def __str__(self) -> str:
+        return f"state of {self.connector_id}"
+
+
+class Call(models.Model):
+    """One HTTP request to a vendor, scrubbed of secrets and personal data before it is stored."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    at = models.DateTimeField(default=db_now, db_index=True)
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="calls")
+    purpose = models.CharField(max_length=32)
+    method = models.CharField(max_length=8)
+    url = models.CharField(max_length=300)
+    items = models.PositiveIntegerField(default=1)
+    status = models.PositiveSmallIntegerField(null=True)
+    error = models.CharField(max_length=300, blank=True)
+    duration_ms = models.FloatField()
+    request_body = models.TextField(blank=True)
+    response_body = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.url} {self.status or self.error}"
+
+
+class Delivery(Job):
+    """One operation on one subject at one connector: the outbox."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "waiting"
+        SENDING = "sending", "sending"
+        CONFIRMING = "confirming", "confirming"
+        DELIVERED = "delivered", "delivered"
+        NEEDS_YOU = "needs_you", "needs you"
+        SKIPPED = "skipped", "skipped"
+        SUPERSEDED = "superseded", "superseded"
+        CANCELLED = "cancelled", "cancelled"
+
+    CLAIMED = State.SENDING
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="deliveries")
+    subject_kind = models.CharField(max_length=16, default="lead")
+    subject_id = models.UUIDField()
+    operation = models.CharField(max_length=16)
+    state = models.CharField(max_length=16, choices=State, default=State.WAITING)
+    revision = models.PositiveIntegerField(default=0, help_text="The subject's revision that was sent last.")
+    external_id = models.CharField(max_length=120, blank=True)
+    reason = models.CharField(max_length=64, blank=True)
+    field = models.CharField(max_length=80, blank=True)
+    vendor_words = models.CharField(max_length=500, blank=True)
+    call = models.ForeignKey(Call, null=True, blank=True, on_delete=models.SET_NULL, related_name="deliveries")
+    created_at = models.DateTimeField(default=db_now, editable=False)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connector", "subject_kind", "subject_id", "operation"],
+                condition=models.Q(state="waiting"),
+                name="delivery_one_waiting",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["connector", "due_at"],
+                name="delivery_open",
+                condition=models.Q(state__in=["waiting", "sending", "confirming"]),
+            ),
+            models.Index(fields=["subject_id"], name="delivery_subject"),
+            models.Index(fields=["state", "connector"], name="delivery_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.operation} of {self.subject_kind} {self.subject_id} at {self.connector_id}"

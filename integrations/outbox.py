@@ -1,0 +1,121 @@
+"""The outbox: how deliveries are put in, found and claimed."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.db import connection, models, transaction
+from django.db.models import Exists, F, OuterRef, Q
+
+from runtime.clock import db_now
+from runtime.ids import uuid7
+from runtime.jobs import LEASE_SECONDS, JobQuerySet
+
+if TYPE_CHECKING:
+    from integrations.models import Delivery
+
+
+class DeliveryQuerySet(JobQuerySet["Delivery"]):
+    """Reads and claims deliveries."""
+
+    def for_subject(self, kind: str, subject_id: uuid.UUID) -> "DeliveryQuerySet":
+        """Return what became of one subject, oldest first."""
+        return self.filter(subject_kind=kind, subject_id=subject_id).order_by("created_at")
+
+    def current(self) -> "DeliveryQuerySet":
+        """Return deliveries that still say something: neither superseded nor cancelled."""
+        return self.exclude(state__in=[self.model.State.SUPERSEDED, self.model.State.CANCELLED])
+
+    def ready(self, now: datetime) -> "DeliveryQuerySet":
+        """Return waiting deliveries that may be sent now: due, and their subject has no call under way there."""
+        under_way = self.model._default_manager.filter(
+            connector=OuterRef("connector"), subject_id=OuterRef("subject_id"), state=self.model.State.SENDING
+        )
+        return self.filter(state=self.model.State.WAITING, due_at__lte=now).exclude(Exists(under_way))
+
+    def lapsed(self, now: datetime) -> "DeliveryQuerySet":
+        """Return deliveries whose sender has let its lease run out, and with it the outcome."""
+        return self.filter(state=self.model.State.SENDING, lease_until__lt=now)
+
+    def claim_batch(self, connector_id: uuid.UUID, limit: int) -> "list[Delivery]":
+        """Take up to `limit` ready deliveries of one connector, all of one operation; committed on return."""
+        with transaction.atomic():
+            now = db_now()
+            ready = self.filter(connector=connector_id).ready(now).order_by("due_at", "id")
+            rows = list(ready.select_for_update(skip_locked=True, of=("self",)).values_list("pk", "operation")[:limit])
+            ids = [pk for pk, operation in rows if operation == rows[0][1]]
+            if not ids:
+                return []
+            mine = self.model._default_manager.filter(pk__in=ids)
+            mine.update(
+                state=self.model.State.SENDING,
+                lease_until=now + timedelta(seconds=LEASE_SECONDS),
+                fence=F("fence") + 1,
+            )
+            return list(mine.order_by("due_at", "id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A delivery to be put in. `skipped_because` is a reason code where the subject doesn't qualify now."""
+
+    connector_id: uuid.UUID
+    subject_id: uuid.UUID
+    operation: str
+    subject_kind: str = "lead"
+    skipped_because: str = ""
+
+
+# Written by hand because Django can't name a partial unique index as the target of a conflict.
+_COLUMNS = (
+    "id, connector_id, subject_kind, subject_id, operation, state, due_at, fence, tries, revision, external_id, "
+    "reason, field, vendor_words, created_at"
+)
+_JOIN = (
+    "ON CONFLICT (connector_id, subject_kind, subject_id, operation) WHERE state = 'waiting' "
+    # Changes nothing but takes the row's lock: a claim passes it over until the newer capture has committed.
+    "DO UPDATE SET operation = excluded.operation RETURNING id"
+)
+
+
+def put(wanted: Sequence[Wanted]) -> list[uuid.UUID]:
+    """Put deliveries into the outbox in the caller's transaction; one that waits already is joined.
+
+    Returns the ids, in no order. Rows are written in key order: two transactions can't wait for each other.
+    """
+    if not wanted:
+        return []
+    from integrations.models import Delivery
+
+    now = db_now()
+    values: list[object] = []
+    for want in sorted(wanted, key=lambda want: (want.subject_id, str(want.connector_id), want.operation)):
+        row = Delivery(
+            id=uuid7(),
+            connector_id=want.connector_id,
+            subject_kind=want.subject_kind,
+            subject_id=want.subject_id,
+            operation=want.operation,
+            state=Delivery.State.SKIPPED if want.skipped_because else Delivery.State.WAITING,
+            due_at=now,
+            reason=want.skipped_because,
+            created_at=now,
+        )
+        values += [_prepared(row, name.strip()) for name in _COLUMNS.split(",")]
+    marks = "(" + ", ".join(["%s"] * (_COLUMNS.count(",") + 1)) + ")"
+    sql = f"INSERT INTO {Delivery._meta.db_table} ({_COLUMNS}) VALUES {', '.join([marks] * len(wanted))} {_JOIN}"
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return [uuid.UUID(str(row[0])) for row in cursor.fetchall()]
+
+
+def _prepared(row: "Delivery", column: str) -> object:
+    field: models.Field[object, object] = next(f for f in row._meta.concrete_fields if f.column == column)
+    return field.get_db_prep_save(getattr(row, field.attname), connection)
+
+
+def due_work(now: datetime) -> Q:
+    """Return the condition on deliveries that a drainer has to look at now."""
+    return Q(state="waiting", due_at__lte=now) | Q(state="sending", lease_until__lt=now)

@@ -1,0 +1,242 @@
+"""What a provider is: class attributes that describe a vendor, and small capability classes that say what it can do.
+
+A provider translates, nothing more: dataclasses in, dataclasses out. It has no database, no settings, no clock; the
+`Session` it is given is its only way out.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar, Literal, Protocol
+
+from django import forms
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A vendor's answer: the whole body has been read."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the parsed body. Raises: RetryLater when it is not JSON (a proxy's page, a cut answer)."""
+        import json
+
+        from integrations.providers.errors import RetryLater
+
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as err:
+            raise RetryLater("The answer was not JSON.", code="garbled_reply", status=self.status) from err
+
+
+class Session(Protocol):
+    """The way out that a provider is given (integrations.egress implements it).
+
+    Addresses are paths below the connector's base address; authentication, time-outs, size limits, renewal after a
+    401 and the log of calls are the session's business.
+    """
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        purpose: str,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        items: int = 1,
+        max_bytes: int = 1_000_000,
+    ) -> Reply:
+        """Send one request and return the reply, whatever its status.
+
+        Raises: RetryLater (not sent), OutcomeUnknown (sent, no whole answer), EgressDenied.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Enquiry:
+    """One message a lead sent."""
+
+    at: datetime
+    message: str
+    page_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A lead as a provider sees it.
+
+    `id` is our id, `fields` are the vendor's field names with mapped values, `enquiries` are all messages since this
+    connector's last delivered one, oldest first; `values` is the unmapped lead, as mappings see it:
+    `{"id", "email", "phone", "first_name", "last_name", "company", "reference", "message", "source": {…},
+    "attributes": {…}}`.
+    """
+
+    id: str
+    values: Mapping[str, Any]
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    enquiries: Sequence[Enquiry] = ()
+    consents: Mapping[str, bool] = field(default_factory=dict)
+    external_id: str = ""
+
+    @property
+    def email(self) -> str:
+        """The e-mail address, lower case, or an empty string."""
+        return str(self.values.get("email") or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one item of a request."""
+
+    kind: Literal["delivered", "accepted", "retry", "rejected", "unknown"]
+    external_id: str = ""
+    reason: str = ""
+    words: str = ""
+    field: str = ""
+    after: float | None = None
+    job: str = ""
+
+    @classmethod
+    def delivered(cls, external_id: str = "") -> "Outcome":
+        """The vendor has it."""
+        return cls("delivered", external_id=external_id)
+
+    @classmethod
+    def accepted(cls, job: str, check_after: float) -> "Outcome":
+        """The vendor works on it; ask for `job` in `check_after` seconds."""
+        return cls("accepted", job=job, after=check_after)
+
+    @classmethod
+    def retry(cls, reason: str, words: str = "", after: float | None = None) -> "Outcome":
+        """Try this item again, not before `after` seconds."""
+        return cls("retry", reason=reason, words=words, after=after)
+
+    @classmethod
+    def rejected(cls, reason: str, words: str = "", field: str = "") -> "Outcome":
+        """The vendor will not take this item as it is."""
+        return cls("rejected", reason=reason, words=words, field=field)
+
+    @classmethod
+    def unknown(cls) -> "Outcome":
+        """Sent, and no answer for this item."""
+        return cls("unknown", reason="no_answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """How much of an article can be promised to a customer."""
+
+    sku: str
+    name: str
+    available: Decimal
+    record_id: str
+    price: Decimal | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """A parcel of an order."""
+
+    tracking_number: str
+    carrier: str = ""
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A customer's order. `status` is one of ORDER_STATUSES; `email` decides who may see it."""
+
+    number: str
+    status: str
+    record_id: str
+    email: str = ""
+    phone: str = ""
+    placed_at: datetime | None = None
+    expected_at: datetime | None = None
+    total: Decimal | None = None
+    currency: str = ""
+    shipments: Sequence[Shipment] = ()
+
+
+ORDER_STATUSES = ("draft", "confirmed", "in preparation", "partly shipped", "shipped", "delivered", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What "Test connection" found, in words for a person."""
+
+    ok: bool
+    words: str
+
+
+class Provider(ABC):
+    """A vendor: what it is called, how one signs in, what its limits are."""
+
+    key: ClassVar[str]
+    name: ClassVar[str]
+    docs_url: ClassVar[str]
+    api_version: ClassVar[str] = ""
+    auth: ClassVar[Literal["bearer", "basic", "header", "none"]] = "bearer"
+    auth_header: ClassVar[str] = "Authorization"
+    default_base_url: ClassVar[str] = ""
+    config_form: ClassVar[type[forms.Form]] = forms.Form
+    identifiers: ClassVar[tuple[str, ...]] = ("email",)
+    effect: ClassVar[Literal["upsert", "search_then_create", "at_least_once"]] = "at_least_once"
+    quota: ClassVar[tuple[int, float] | None] = None
+    """Requests and the seconds of their window."""
+    batch_size: ClassVar[int] = 1
+    max_in_flight: ClassVar[int] = 1
+    default_mapping: ClassVar[Mapping[str, str]] = {}
+    """Vendor field ← JMESPath over `Contact.values`."""
+
+    def __init__(self, session: Session, config: Mapping[str, Any]) -> None:
+        self.session = session
+        self.config = config
+
+    @abstractmethod
+    def check(self) -> Check:
+        """Ask the vendor something harmless with the stored credential. Raises: errors.ProviderError."""
+
+
+class ContactSink(ABC):
+    """Keeps contacts."""
+
+    @abstractmethod
+    def upsert(self, contacts: Sequence[Contact]) -> list[Outcome]:
+        """Write up to `batch_size` contacts; one outcome each, in order. Raises: errors.ProviderError for all."""
+
+
+class InventorySource(ABC):
+    """Knows stock."""
+
+    @abstractmethod
+    def stock(self, sku: str) -> Stock | None:
+        """Return the stock of one article, or None where it is not known. Raises: errors.ProviderError."""
+
+
+class OrderSource(ABC):
+    """Knows orders."""
+
+    @abstractmethod
+    def order(self, number: str) -> Order | None:
+        """Return one order, or None where it is not known. Raises: errors.ProviderError."""
+
+
+CAPABILITIES: Mapping[str, type] = {
+    "contacts": ContactSink,
+    "inventory": InventorySource,
+    "orders": OrderSource,
+}
+
+OPERATIONS: Mapping[str, type] = {"upsert": ContactSink}
+"""Which capability each operation of a delivery needs."""

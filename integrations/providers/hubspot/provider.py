@@ -1,0 +1,62 @@
+"""HubSpot: contacts of its CRM.
+
+Source: https://developers.hubspot.com/docs/api-reference (CRM API v3; limits of a private app).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from integrations.providers.base import Check, Contact, ContactSink, Outcome, Provider
+from integrations.providers.hubspot.contacts import batch, outcomes
+from integrations.providers.hubspot.problems import raise_for
+
+_CONTACTS = "/crm/v3/objects/contacts"
+
+
+class HubSpot(Provider, ContactSink):
+    """Writes contacts by e-mail, a hundred in one request; a private app's token or an OAuth token signs in."""
+
+    key = "hubspot"
+    name = "HubSpot"
+    docs_url = "https://developers.hubspot.com/docs/api-reference/crm-contacts-v3/guide"
+    api_version = "v3"
+    default_base_url = "https://api.hubapi.com"
+    identifiers = ("email",)
+    effect = "upsert"
+    quota = (100, 10.0)  # Free and Starter; a paid account has 190, and says so in its headers.
+    batch_size = 100
+    max_in_flight = 3
+    default_mapping = {
+        "firstname": "first_name",
+        "lastname": "last_name",
+        "phone": "phone",
+        "company": "company",
+    }
+
+    def check(self) -> Check:
+        """Read the account the token belongs to."""
+        reply = self.session.request("GET", "/account-info/v3/details", purpose="check")
+        raise_for(reply)
+        account: Any = reply.json()
+        portal = account.get("portalId") if isinstance(account, dict) else None
+        return Check(ok=True, words=f"Connected to the HubSpot account {portal or 'of this token'}.")
+
+    def upsert(self, contacts: Sequence[Contact]) -> list[Outcome]:
+        """Create or update contacts; one the answer doesn't mention is `unknown`."""
+        keyed = [contact for contact in contacts if contact.email]
+        if not keyed:
+            return [_NO_EMAIL for _ in contacts]
+        reply = self.session.request(
+            "POST",
+            f"{_CONTACTS}/batch/upsert",
+            purpose="upsert",
+            json=batch(keyed),
+            items=len(keyed),
+            max_bytes=4_000_000,
+        )
+        raise_for(reply, items=len(keyed))
+        became = dict(zip((contact.id for contact in keyed), outcomes(keyed, reply.json()), strict=True))
+        return [became.get(contact.id, _NO_EMAIL) for contact in contacts]
+
+
+_NO_EMAIL = Outcome.rejected("no_identifier", "A contact needs an e-mail address here.", "email")

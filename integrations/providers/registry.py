@@ -1,0 +1,19 @@
+"""Every provider, by key; loaded when first asked for."""
+
+from functools import cache
+from importlib import import_module
+
+from integrations.providers.base import Provider
+
+PROVIDERS: dict[str, str] = {
+    "hubspot": "integrations.providers.hubspot.provider.HubSpot",
+    "odoo": "integrations.providers.odoo.provider.Odoo",
+}
+
+
+@cache
+def provider_class(key: str) -> type[Provider]:
+    """Return a provider's class. Raises: KeyError for a key that is not registered."""
+    module, _, name = PROVIDERS[key].rpartition(".")
+    loaded: type[Provider] = getattr(import_module(module), name)
+    return loaded

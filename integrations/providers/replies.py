@@ -1,0 +1,50 @@
+"""What a status says where the vendor's own words don't say more. Pure."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from integrations.providers import errors
+from integrations.providers.base import Reply
+
+_LONGEST_RETRY_AFTER = 86_400.0
+_LATER = {408, 425, 429}
+
+
+def raise_for_status(reply: Reply, words: str = "") -> None:
+    """Raise what a reply that is no success means by default; `words` are the vendor's, free of personal data.
+
+    Raises: NotAuthorised (401), Refused (403 and other 4xx), EndpointGone (410), RetryLater (408, 425, 429, 5xx),
+    Misconfigured (1xx, 3xx).
+    """
+    status = reply.status
+    if 200 <= status < 300:
+        return
+    if status in _LATER or status >= 500:
+        code = "rate_limited" if status == 429 else ""
+        raise errors.RetryLater(words, code=code, status=status, after=retry_after(reply.headers))
+    if status < 400:
+        said = words or "The address answers with a redirect; enter the address it leads to."
+        raise errors.Misconfigured(said, code="redirected", status=status)
+    if status == 401:
+        raise errors.NotAuthorised(words, status=status)
+    if status == 410:
+        raise errors.EndpointGone(words, status=status)
+    raise errors.Refused(words, code="forbidden" if status == 403 else "", status=status)
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Return the seconds that `Retry-After` asks for, at most a day; None where it is absent or senseless.
+
+    Source: RFC 9110, section 10.2.3 (seconds or an HTTP date).
+    """
+    text = (headers.get("Retry-After") or "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), _LONGEST_RETRY_AFTER)
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError):
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    seconds = (at - (now or datetime.now(UTC))).total_seconds()
+    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)

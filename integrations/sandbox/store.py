@@ -1,0 +1,99 @@
+"""The sandbox's state in one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from integrations.sandbox.wire import utc_now
+
+SCHEMA_VERSION = 1
+EFFECTS = """
+CREATE TABLE IF NOT EXISTS effects (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL, vendor TEXT NOT NULL, operation TEXT NOT NULL, key TEXT NOT NULL, request_id TEXT NOT NULL
+);
+"""
+
+
+class Store:
+    """One connection shared by all threads under one lock: writes are short, and a second writer could only wait."""
+
+    def __init__(self, path: str, schemas: Iterable[str]) -> None:
+        if path != ":memory:":
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._schema = EFFECTS + "".join(schemas)
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._connection.execute("PRAGMA wal_autocheckpoint=8000")
+        self._connection.execute("PRAGMA cache_size=-65536")
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        self.is_new = version != SCHEMA_VERSION
+        if self.is_new:
+            self.clear()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Everything inside is committed before this returns, or nothing is; only one thread is inside."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep every other thread out of the store."""
+        with self._lock:
+            yield
+
+    def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self._lock:
+            return self._connection.execute(sql, tuple(parameters)).fetchall()
+
+    def clear(self) -> None:
+        """Drop whatever is there, also what an older layout left behind, and begin empty."""
+        with self._lock:
+            names = [name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for name in names:
+                if not name.startswith("sqlite_"):
+                    self._connection.execute(f'DROP TABLE "{name}"')
+            if "sqlite_sequence" in names:
+                self._connection.execute("DELETE FROM sqlite_sequence")
+            self._connection.executescript(self._schema)
+            self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def close(self) -> None:
+        """Wait for the transaction that is open, then close."""
+        with self._lock:
+            self._connection.close()
+
+    def effects(self, *, vendor: str = "", after: int = 0, limit: int = -1) -> list[dict[str, Any]]:
+        """What requests have changed, oldest first."""
+        columns = ("seq", "at", "vendor", "operation", "key", "request_id")
+        rows = self.rows(
+            f"SELECT {', '.join(columns)} FROM effects WHERE seq > ? AND (? = '' OR vendor = ?) ORDER BY seq LIMIT ?",
+            (after, vendor, vendor, limit),
+        )
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def record_effects(
+    db: sqlite3.Connection, vendor: str, request_id: str, effects: Iterable[tuple[str, str]], at: str = ""
+) -> None:
+    """Note (operation, key) pairs in the transaction that makes them true."""
+    now = at or utc_now()
+    db.executemany(
+        "INSERT INTO effects (at, vendor, operation, key, request_id) VALUES (?, ?, ?, ?, ?)",
+        [(now, vendor, operation, key, request_id) for operation, key in effects],
+    )

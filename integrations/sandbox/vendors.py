@@ -1,0 +1,9 @@
+"""The vendors the sandbox imitates."""
+
+from __future__ import annotations
+
+from integrations.sandbox.hubspot import HubSpot
+from integrations.sandbox.odoo import Odoo
+from integrations.sandbox.vendor import Vendor
+
+VENDORS: tuple[type[Vendor], ...] = (HubSpot, Odoo)

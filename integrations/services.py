@@ -1,0 +1,122 @@
+"""Changes to connectors and credentials."""
+
+import re
+from collections.abc import Mapping
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from integrations.calls import CallLog
+from integrations.connections import open_provider
+from integrations.credentials import seal
+from integrations.egress import parse_base
+from integrations.models import Connector, ConnectorState, Credential
+from integrations.providers import errors
+from integrations.providers.base import Check
+from integrations.providers.registry import PROVIDERS, provider_class
+from runtime.clock import db_now
+from runtime.scrubbing import scrub_text
+from runtime.wakeups import wake
+
+NEEDS_REAUTH = "needs_reauth"
+
+
+def credential_save(
+    *, name: str, provider: str, host: str, secrets: Mapping[str, str], credential: Credential | None = None
+) -> Credential:
+    """Store a credential, new or changed; an empty `secrets` keeps what is stored.
+
+    Raises: ValidationError with the field's name.
+    """
+    if provider not in PROVIDERS:
+        raise ValidationError({"provider": "There is no such provider."})
+    row = credential or Credential()
+    given = {field: str(value).strip() for field, value in secrets.items() if str(value or "").strip()}
+    host = _bound_host(provider, host)
+    if any(re.search(r"[\x00-\x1f\x7f]", value) for value in given.values()):
+        raise ValidationError({"secrets": "A key holds no line breaks or control characters."})
+    if not given and (not row.sealed or host != row.host):
+        # Whoever may edit a host must not thereby learn the key.
+        raise ValidationError({"secrets": "Enter the key; it is also needed when the host changes."})
+    row.name, row.provider, row.host, row.changed_at = name, provider, host, db_now()
+    if given:
+        seal(row, given)
+    row.save()
+    return row
+
+
+def _bound_host(provider: str, host: str) -> str:
+    """Return the host a credential is bound to: a name, an address with its base path cut off, or the vendor's own."""
+    text = host.strip() or provider_class(provider).default_base_url
+    if not text:
+        raise ValidationError({"host": "Say which host this key is sent to."})
+    if text.count(":") > 1 and "[" not in text and "://" not in text:
+        text = f"[{text}]"
+    try:
+        base = parse_base(text if "://" in text else f"https://{text}")
+    except errors.EgressDenied as err:
+        raise ValidationError({"host": err.words}) from err
+    return base.host.lower()
+
+
+def connector_test(*, connector: Connector) -> Check:
+    """Ask the vendor something harmless and say what came of it; a connector paused for its key goes on if it works."""
+    calls = CallLog(connector)
+    failure: errors.ProviderError | None = None
+    try:
+        check = open_provider(connector, calls).check()
+    except errors.ProviderError as err:
+        failure, check = err, Check(ok=False, words=_told(connector, err))
+    with transaction.atomic():
+        calls.save()
+        state = connector_note(connector=connector, failure=failure)
+        if check.ok and state.pause_reason == NEEDS_REAUTH:
+            connector_resume(connector=connector)
+    return check
+
+
+def connector_note(*, connector: Connector, failure: errors.ProviderError | None = None) -> ConnectorState:
+    """Write down that a connector worked or failed just now."""
+    now = db_now()
+    said = scrub_text(failure.words or failure.code)[:300] if failure else ""
+    values = {"last_failure_at": now, "last_failure": said} if failure else {"last_success_at": now}
+    state, _ = ConnectorState.objects.update_or_create(connector=connector, defaults=values)
+    return state
+
+
+def connector_pause(*, connector: Connector, reason: str = "by_person") -> None:
+    """Let a connector rest; what waits goes on waiting. The first reason stays."""
+    state, _ = ConnectorState.objects.get_or_create(connector=connector)
+    rows = ConnectorState.objects.filter(pk=state.pk, paused_at=None)
+    rows.update(paused_at=db_now(), pause_reason=reason)
+
+
+def connector_resume(*, connector: Connector) -> None:
+    """Let a connector work again, at once."""
+    with transaction.atomic():
+        ConnectorState.objects.filter(connector=connector).update(paused_at=None, pause_reason="")
+        wake("connector", str(connector.pk))
+
+
+def _told(connector: Connector, err: errors.ProviderError) -> str:
+    """Return one or two sentences about a failed test: what happened, what to do."""
+    vendor = connector.name
+    said = f" It said: “{scrub_text(err.words)}”" if err.words else ""
+    match err:
+        case errors.NotAuthorised():
+            return f"{vendor} does not accept the stored key. Enter a new one under Credentials.{said}"
+        case errors.EgressDenied():
+            return f"We may not connect to this address. {err.words}"
+        case errors.Misconfigured():
+            return f"{vendor} cannot work as it is set up. {err.words}"
+        case errors.EndpointGone():
+            return f"{vendor} says this address is gone for good. Correct the base address."
+        case errors.Refused(code="forbidden"):
+            return f"The stored key may not do this. Give it the missing right at the vendor.{said}"
+        case errors.OutcomeUnknown():
+            return f"{vendor} did not answer properly. {err.words}"
+        case errors.RetryLater(code="connect_failed" | "tls_failed"):
+            return f"{vendor} could not be reached. {scrub_text(err.words)}"
+        case errors.RetryLater():
+            return f"{vendor} had a problem of its own; try again in a minute.{said}"
+    return f"{vendor} refused.{said}"

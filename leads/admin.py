@@ -1,0 +1,155 @@
+"""Leads: who they are, what they asked, where they went."""
+
+import uuid
+from collections import defaultdict
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from integrations import deliveries
+from integrations.models import Delivery
+from leads.exports import leads_csv
+from leads.models import Lead
+from leads.services import deliveries_of
+from leads.story import standing, story
+from runtime.admin import PageList, RecordAdmin, button
+from runtime.display import ago, badge, counted
+
+State = Delivery.State
+
+_MOST_AT_ONCE = 1000
+# What a person has to know first, first.
+_WORST_FIRST = (State.NEEDS_YOU, State.WAITING, State.SENDING, State.CONFIRMING, State.SKIPPED, State.DELIVERED)
+
+
+class LeadList(PageList):
+    """A page of leads with their deliveries, in one statement more."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Hand each lead of the page its deliveries as `page_deliveries`."""
+        super().get_results(request)
+        by_lead: dict[uuid.UUID, list[Delivery]] = defaultdict(list)
+        ids = [lead.pk for lead in self.result_list]
+        rows = Delivery.objects.filter(subject_kind="lead", subject_id__in=ids).current()
+        for row in rows.select_related("connector").only("subject_id", "operation", "state", "connector__name"):
+            by_lead[row.subject_id].append(row)
+        for lead in self.result_list:
+            lead.page_deliveries = by_lead[lead.pk]
+
+
+class DeliveryFilter(admin.SimpleListFilter):
+    """Leads by what became of them."""
+
+    title = "delivery"
+    parameter_name = "delivery"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The states a person looks for."""
+        known = (State.NEEDS_YOU, State.WAITING, State.DELIVERED, State.SKIPPED)
+        return [*((str(state), str(state.label)) for state in known), ("none", "sent nowhere")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Lead]) -> QuerySet[Lead]:
+        """Narrow the list."""
+        state = self.value()
+        rows = Delivery.objects.filter(subject_kind="lead", subject_id=OuterRef("pk"))
+        if state == "none":
+            return queryset.exclude(Exists(rows))
+        return queryset.filter(Exists(rows.filter(state=state))) if state else queryset
+
+
+@admin.register(Lead)
+class LeadAdmin(RecordAdmin):
+    """People who showed interest. They are changed where they are worked on, in the CRM; here is what happened."""
+
+    change_form_template = "leads/lead.html"
+    list_display = ("name", "reached_at", "company", "client", "went_to", "captured")
+    list_filter = (DeliveryFilter, "client", "created_at", "possible_duplicate")
+    list_select_related = ("client",)
+    search_fields = ("email", "phone", "first_name", "last_name", "company", "references__value__exact")
+    search_help_text = "A name, e-mail address, phone number, company, or an id"
+    ordering = ("-created_at",)
+    actions = ("export_csv", "send_selected_again")
+    buttons = ("send_again",)
+    fields = ("email", "phone", "first_name", "last_name", "company", "client", "possible_duplicate")
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[PageList]:
+        """Use the list that knows the deliveries of its page."""
+        return LeadList
+
+    @admin.display(description="lead", ordering="last_name")
+    def name(self, lead: Lead) -> str:
+        """Whoever it is."""
+        return str(lead)
+
+    @admin.display(description="e-mail or phone", ordering="email")
+    def reached_at(self, lead: Lead) -> str:
+        """How they can be reached."""
+        return lead.email or lead.phone
+
+    @admin.display(description="captured", ordering="created_at")
+    def captured(self, lead: Lead) -> SafeString:
+        """When they were heard of first."""
+        return ago(lead.created_at)
+
+    @admin.display(description="went to")
+    def went_to(self, lead: Any) -> SafeString:
+        """One mark per state with the connectors' names."""
+        names: dict[str, list[str]] = defaultdict(list)
+        for delivery in lead.page_deliveries:
+            names[delivery.state].append(delivery.connector.name)
+        marks = [(badge(state, State(state).label), ", ".join(names[state])) for state in _WORST_FIRST if names[state]]
+        if not marks:
+            return format_html('<span class="sb-quiet">{}</span>', "nowhere")
+        return format_html_join(" ", '<span title="{1}">{0}</span>', marks)
+
+    @admin.action(description="Export as CSV", permissions=["view"])
+    def export_csv(self, request: HttpRequest, queryset: QuerySet[Lead]) -> HttpResponse:
+        """Send the selected leads as a sheet; streamed, however many."""
+        name = f"leads-{timezone.localtime():%Y-%m-%d}.csv"
+        answer = StreamingHttpResponse(
+            leads_csv(queryset.order_by("created_at")), content_type="text/csv; charset=utf-8"
+        )
+        answer["Content-Disposition"] = f'attachment; filename="{name}"'
+        answer["Cache-Control"] = "no-store"
+        return answer  # type: ignore[return-value] # Django's actions take any answer
+
+    @admin.action(description="Send again", permissions=["press"])
+    def send_selected_again(self, request: HttpRequest, queryset: QuerySet[Lead]) -> None:
+        """Send the selected leads again to where they went, with what is known of them now."""
+        ids = list(queryset.values_list("pk", flat=True)[: _MOST_AT_ONCE + 1])
+        if len(ids) > _MOST_AT_ONCE:
+            self.say(request, f"Nothing was sent: choose at most {_MOST_AT_ONCE:,} leads at once.", is_good=False)
+            return
+        count = sum(deliveries.send_again(deliveries=deliveries_of(pk)) for pk in ids)
+        self._say_sent(request, count)
+
+    @button("Send again", is_primary=True)
+    def send_again(self, request: HttpRequest, lead: Lead) -> None:
+        """Send this lead again to every connector it went to."""
+        self._say_sent(request, deliveries.send_again(deliveries=deliveries_of(lead.pk)))
+
+    def _say_sent(self, request: HttpRequest, count: int) -> None:
+        words = (
+            f"{counted(count, 'delivery', 'deliveries')} will be sent now." if count else "There was nothing to send."
+        )
+        self.say(request, words, is_good=bool(count))
+
+    def opening(self, record: Lead) -> str:
+        """Where the lead is, and where it isn't."""
+        return standing(record)
+
+    def page_context(self, request: HttpRequest, record: Lead) -> dict[str, Any]:
+        """The lead's story, consents and whereabouts."""
+        return {
+            "lead": record,
+            "story": story(record),
+            "consents": record.consents.order_by("-at"),
+            "references": record.references.select_related("client"),
+            "utm": record.source.get("utm") if isinstance(record.source.get("utm"), dict) else {},
+            "may_see_calls": request.user.has_perm("integrations.view_call"),
+        }

@@ -1,0 +1,99 @@
+"""Grouped commits: captures that arrive together share one transaction, and with it one wait for the disk."""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+import structlog
+from django.db import IntegrityError, connection
+
+from gateway.models import Client
+from leads.services import Capture, LeadData, Remember, Submission, group_capture
+
+log = structlog.get_logger(__name__)
+
+_MOST_IN_GROUP = 64
+_MOST_WAITING = 512
+_TRIES = 3
+
+
+class TooManyWaiting(Exception):
+    """More captures wait than can be written soon; the caller should come back in a second."""
+
+
+class _Entry:
+    """A submission that waits for its group."""
+
+    def __init__(self, submission: Submission) -> None:
+        self.submission = submission
+        self.capture: Capture | None = None
+        self.error: BaseException | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.capture is not None or self.error is not None
+
+
+class GroupedCommits:
+    """Whoever gets the turn writes everything that waits, for all; alone, a capture commits at once.
+
+    There is no thread of its own: a request writes its group in its own thread while the others wait for the turn,
+    and most of those find that their work is done when they get it.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[_Entry] = deque()
+        self._turn = threading.Lock()
+
+    def capture(self, submission: Submission) -> Capture:
+        """Write one submission, with whatever else waits. Raises: TooManyWaiting, what `remember` raises."""
+        if connection.in_atomic_block:
+            return group_capture([submission])[0]
+        if len(self._waiting) >= _MOST_WAITING:
+            raise TooManyWaiting
+        entry = _Entry(submission)
+        self._waiting.append(entry)
+        with self._turn:
+            while not entry.is_done:
+                self._write(self._next_group())
+        if entry.error is not None:
+            raise entry.error
+        assert entry.capture is not None  # noqa: S101 (for the type checker: is_done)
+        return entry.capture
+
+    def _next_group(self) -> list[_Entry]:
+        return [self._waiting.popleft() for _ in range(min(_MOST_IN_GROUP, len(self._waiting)))]
+
+    def _write(self, group: Sequence[_Entry]) -> None:
+        try:
+            captures = group_capture([entry.submission for entry in group])
+        except BaseException as err:  # noqa: BLE001 (whoever it concerns gets it below; nobody may wait for ever)
+            log.info("capture.group_redone", captures=len(group), error=type(err).__name__)
+            for entry in group:
+                _write_alone(entry)
+            return
+        for entry, capture in zip(group, captures, strict=True):
+            entry.capture = capture
+
+
+def _write_alone(entry: _Entry) -> None:
+    """Write one submission; where another process wrote the same person in this moment, look again and find them."""
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            [entry.capture] = group_capture([entry.submission])
+        except IntegrityError as err:
+            entry.error = err if not tries_left else None
+        except BaseException as err:  # noqa: BLE001 (raised again in the thread it belongs to)
+            entry.error = err
+        if entry.is_done:
+            return
+
+
+_commits = GroupedCommits()
+
+
+def lead_capture(
+    *, client: Client, data: LeadData, is_trusted: bool = True, remember: Remember | None = None
+) -> Capture:
+    """Capture one lead; what it does is said at `leads.services.group_capture`."""
+    return _commits.capture(Submission(client, data, is_trusted, remember))

@@ -1,0 +1,126 @@
+"""Who a lead is: reading e-mail addresses and phone numbers, and finding the leads they point at."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import phonenumbers
+from django.conf import settings
+from django.db.models import Q
+from email_validator import EmailNotValidError, validate_email
+
+from gateway.models import Client
+from leads.models import Lead, Reference
+
+
+class NotAnIdentifier(ValueError):
+    """A text is not an e-mail address or a phone number; the message says what would be."""
+
+
+def email_normalized(text: str) -> str:
+    """Return an address trimmed and in lower case. Raises: NotAnIdentifier."""
+    try:
+        return validate_email(text.strip(), check_deliverability=False).normalized.lower()
+    except EmailNotValidError as err:
+        raise NotAnIdentifier("This is not an e-mail address such as anna@example.com.") from err
+
+
+def phone_normalized(text: str) -> str:
+    """Return a number in E.164. Raises: NotAnIdentifier."""
+    try:
+        number = phonenumbers.parse(text, settings.DEFAULT_REGION or None)
+    except phonenumbers.NumberParseException as err:
+        raise NotAnIdentifier("Give the phone number with its country code, such as +49 30 901820.") from err
+    if not phonenumbers.is_possible_number(number):
+        raise NotAnIdentifier("This phone number is too short or too long for its country.")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+@dataclass(frozen=True, slots=True)
+class Identifiers:
+    """What a caller says about who a lead is; empty where it says nothing."""
+
+    client: Client
+    reference: str
+    email: str
+    phone: str
+
+    @property
+    def is_phone_alone(self) -> bool:
+        """Say whether the phone is all there is, and therefore identifies."""
+        return bool(self.phone) and not self.email and not self.reference
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The lead that identifiers point at, and whether others of them point elsewhere."""
+
+    lead: Lead | None
+    by: str
+    is_ambiguous: bool = False
+
+
+class Known:
+    """The leads that a group of identifiers points at, their rows locked, and those made in the same group."""
+
+    def __init__(self, group: Sequence[Identifiers]) -> None:
+        self._references = _references(group)
+        self._by_id: dict[uuid.UUID, Lead] = {}
+        self._by_email: dict[str, Lead] = {}
+        self._by_phone: dict[str, Lead] = {}
+        for lead in _leads(group, self._references.values()):
+            self.add(lead)
+
+    def add(self, lead: Lead) -> None:
+        """Take a lead in, or note that its identifiers have changed."""
+        self._by_id[lead.pk] = lead
+        if lead.email:
+            self._by_email[lead.email] = lead
+        if lead.phone and self._is_better(lead):
+            self._by_phone[lead.phone] = lead
+
+    def add_reference(self, client: Client, value: str, lead: Lead) -> None:
+        """Note that a client calls a lead so."""
+        self._references[client.pk, value] = lead.pk
+
+    def match(self, who: Identifiers) -> Match:
+        """Find the lead: by reference, else by e-mail, else (where neither is given) by phone."""
+        by_email = self._by_email.get(who.email)
+        if who.reference:
+            lead_id = self._references.get((who.client.pk, who.reference))
+            if lead_id is None:
+                return Match(by_email, Lead.IdentifiedBy.EMAIL if by_email else Lead.IdentifiedBy.REFERENCE)
+            lead = self._by_id[lead_id]
+            return Match(lead, Lead.IdentifiedBy.REFERENCE, by_email is not None and by_email is not lead)
+        if who.email:
+            return Match(by_email, Lead.IdentifiedBy.EMAIL)
+        return Match(self._by_phone.get(who.phone), Lead.IdentifiedBy.PHONE)
+
+    def _is_better(self, lead: Lead) -> bool:
+        """Several people may share a phone; the one known by it alone is meant first, then the newest."""
+        other = self._by_phone.get(lead.phone)
+        if other is None or other is lead:
+            return True
+        return (lead.identified_by == "phone", lead.updated_at) > (other.identified_by == "phone", other.updated_at)
+
+
+def _references(group: Sequence[Identifiers]) -> dict[tuple[uuid.UUID, str], uuid.UUID]:
+    asked = {(who.client.pk, who.reference) for who in group if who.reference}
+    if not asked:
+        return {}
+    rows = Reference.objects.filter(client__in={pk for pk, _ in asked}, value__in={value for _, value in asked})
+    return {
+        (client, value): lead
+        for client, value, lead in rows.values_list("client_id", "value", "lead_id")
+        if (client, value) in asked
+    }
+
+
+def _leads(group: Sequence[Identifiers], referred: Collection[uuid.UUID]) -> list[Lead]:
+    """Load and lock in key order: two groups can't wait for each other."""
+    asked = Q(pk__in=list(referred)) if referred else Q()
+    if emails := {who.email for who in group if who.email}:
+        asked |= Q(email__in=emails)
+    if phones := {who.phone for who in group if who.is_phone_alone}:
+        asked |= Q(phone__in=phones)
+    return list(Lead.objects.select_for_update().filter(asked).order_by("pk")) if asked else []

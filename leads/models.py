@@ -1,0 +1,108 @@
+"""Leads, what they asked, and what they agreed to."""
+
+from django.db import models
+
+from gateway.models import Client
+from runtime.clock import db_now
+from runtime.ids import uuid7
+
+
+class Lead(models.Model):
+    """A person who showed interest; one row per identity, whoever captured it.
+
+    `email` is trimmed and lower case, `phone` is E.164, both empty when unknown. `source` is the first touch:
+    `{"channel", "page_url", "referrer", "utm": {…}}`. `revision` rises with every capture.
+    """
+
+    class IdentifiedBy(models.TextChoices):
+        REFERENCE = "reference", "the client's id"
+        EMAIL = "email", "e-mail"
+        PHONE = "phone", "phone"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    client = models.ForeignKey(Client, null=True, on_delete=models.SET_NULL, related_name="leads")
+    email = models.CharField(max_length=254, blank=True)
+    phone = models.CharField(max_length=20, blank=True)
+    identified_by = models.CharField(max_length=16, choices=IdentifiedBy)
+    first_name = models.CharField(max_length=100, blank=True)
+    last_name = models.CharField(max_length=100, blank=True)
+    company = models.CharField(max_length=200, blank=True)
+    attributes = models.JSONField(default=dict, blank=True)
+    source = models.JSONField(default=dict, blank=True)
+    revision = models.PositiveIntegerField(default=1)
+    possible_duplicate = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=db_now, db_index=True)
+    updated_at = models.DateTimeField(default=db_now, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["email"], condition=~models.Q(email=""), name="lead_email_once"),
+            models.UniqueConstraint(
+                fields=["phone"], condition=models.Q(identified_by="phone"), name="lead_phone_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["phone"], condition=~models.Q(phone=""), name="lead_phone")]
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [self.first_name, self.last_name])) or self.email or self.phone or str(self.id)
+
+
+class Reference(models.Model):
+    """A client's own id for a lead."""
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="references")
+    client = models.ForeignKey(Client, on_delete=models.CASCADE)
+    value = models.CharField(max_length=120)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["client", "value"], name="reference_once")]
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Activity(models.Model):
+    """Something that happened with a lead: a capture with its enquiry, a change, a merge.
+
+    `changes` is `{field: [before, after]}`; `revision` is the lead's revision that this activity made.
+    """
+
+    class Kind(models.TextChoices):
+        CAPTURED = "captured", "captured"
+        UPDATED = "updated", "updated"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="activities")
+    at = models.DateTimeField(default=db_now)
+    kind = models.CharField(max_length=16, choices=Kind)
+    client = models.ForeignKey(Client, null=True, on_delete=models.SET_NULL)
+    revision = models.PositiveIntegerField()
+    message = models.TextField(blank=True)
+    source = models.JSONField(default=dict, blank=True)
+    conversation_id = models.UUIDField(null=True, blank=True)
+    changes = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        verbose_name_plural = "activities"
+        indexes = [models.Index(fields=["lead", "revision"], name="activity_revision")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.at:%Y-%m-%d %H:%M}"
+
+
+class Consent(models.Model):
+    """A statement of a lead about one purpose; the newest per purpose is in force."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="consents")
+    purpose = models.CharField(max_length=64)
+    granted = models.BooleanField()
+    wording = models.TextField(blank=True)
+    version = models.CharField(max_length=40, blank=True)
+    at = models.DateTimeField(default=db_now)
+    recorded_at = models.DateTimeField(default=db_now)
+    client = models.ForeignKey(Client, null=True, on_delete=models.SET_NULL)
+    is_confirmed = models.BooleanField(default=True)
+
+    def __str__(self) -> str:
+        return f"{self.purpose}: {'granted' if self.granted else 'withdrawn'}"

@@ -1,0 +1,169 @@
+"""What the API takes and gives about leads."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rest_framework import serializers
+
+from gateway.api import StrictSerializer
+from integrations.explanations import explain
+from integrations.models import Delivery
+from leads import identity
+from leads.models import Lead
+from leads.services import ConsentGiven, LeadData
+
+_MOST_ATTRIBUTES = 50
+_LONGEST_VALUE = 1000
+
+
+class LineField(serializers.CharField):
+    """One line of text: no control characters, which would break headers and sheets further on."""
+
+    default_error_messages = {"control": "Control characters such as line breaks are not accepted here."}
+
+    def to_internal_value(self, data: Any) -> str:
+        text = str(super().to_internal_value(data))
+        if any(ord(char) < 32 or ord(char) == 127 for char in text):
+            self.fail("control")
+        return text
+
+
+class IdentifierField(LineField):
+    """An e-mail address or phone number, normalised by `read`."""
+
+    def __init__(self, read: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._read = read
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        try:
+            return str(self._read(text)) if text else ""
+        except identity.NotAnIdentifier as err:
+            raise serializers.ValidationError(str(err)) from err
+
+
+class AttributesField(serializers.DictField):
+    """A flat object: names of up to 60 characters, values that are text, numbers, true/false or null."""
+
+    default_error_messages = {
+        "many": "At most 50 attributes are accepted.",
+        "name": "Names of attributes have 1 to 60 characters.",
+        "value": "{name}: a value is text of at most 1,000 characters, a number, true, false or null.",
+    }
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        values: dict[str, Any] = super().to_internal_value(data)
+        if len(values) > _MOST_ATTRIBUTES:
+            self.fail("many")
+        for name, value in values.items():
+            if not 0 < len(name) <= 60:
+                self.fail("name")
+            if isinstance(value, dict | list) or (isinstance(value, str) and len(value) > _LONGEST_VALUE):
+                self.fail("value", name=name)
+        return values
+
+
+class UtmSerializer(StrictSerializer):
+    """Campaign parameters, as they stood in the page's address."""
+
+    source = LineField(required=False, max_length=200, allow_blank=True)
+    medium = LineField(required=False, max_length=200, allow_blank=True)
+    campaign = LineField(required=False, max_length=200, allow_blank=True)
+    term = LineField(required=False, max_length=200, allow_blank=True)
+    content = LineField(required=False, max_length=200, allow_blank=True)
+
+
+class SourceSerializer(StrictSerializer):
+    """Where a lead came from."""
+
+    channel = LineField(required=False, max_length=60, allow_blank=True)
+    page_url = LineField(required=False, max_length=2000, allow_blank=True)
+    referrer = LineField(required=False, max_length=2000, allow_blank=True)
+    utm = UtmSerializer(required=False)
+
+
+class ConsentSerializer(StrictSerializer):
+    """What a person agreed to or withdrew."""
+
+    purpose = serializers.RegexField(
+        r"^[a-z][a-z0-9_]{0,63}$",
+        error_messages={"invalid": "Use lower-case letters, digits and _, such as email_marketing."},
+    )
+    granted = serializers.BooleanField()
+    wording = serializers.CharField(max_length=4000)
+    version = LineField(max_length=40)
+    at = serializers.DateTimeField(required=False)
+
+
+class LeadCaptureSerializer(StrictSerializer):
+    """A lead as a chatbot tells it; at least one of e-mail, phone and reference."""
+
+    email = IdentifierField(identity.email_normalized, required=False, allow_blank=True, max_length=254)
+    phone = IdentifierField(identity.phone_normalized, required=False, allow_blank=True, max_length=40)
+    reference = LineField(required=False, allow_blank=True, max_length=120)
+    first_name = LineField(required=False, allow_blank=True, max_length=100)
+    last_name = LineField(required=False, allow_blank=True, max_length=100)
+    company = LineField(required=False, allow_blank=True, max_length=200)
+    message = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    source = SourceSerializer(required=False)
+    attributes = AttributesField(required=False)
+    conversation_id = serializers.UUIDField(required=False)
+    consent = ConsentSerializer(many=True, required=False, max_length=20)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a lead that nobody could find again."""
+        if not (attrs.get("email") or attrs.get("phone") or attrs.get("reference")):
+            raise serializers.ValidationError(
+                {"email": "Give at least one of email, phone and reference: it says who the lead is."}
+            )
+        return attrs
+
+    def to_lead_data(self) -> LeadData:
+        """Return what was validated, for leads.services."""
+        values = dict(self.validated_data)
+        consent = tuple(ConsentGiven(**given) for given in values.pop("consent", ()))
+        return LeadData(consent=consent, **values)
+
+
+def capture_answer(lead: Lead, created: bool, deliveries: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
+    """Return the answer to a capture; `deliveries` are `(connector's name, operation, state)`."""
+    return {
+        "id": str(lead.pk),
+        "created": created,
+        "possible_duplicate": lead.possible_duplicate,
+        "deliveries": [
+            {"connector": connector, "operation": operation, "state": state}
+            for connector, operation, state in deliveries
+        ],
+    }
+
+
+def lead_answer(lead: Lead, references: list[str], deliveries: list[Delivery]) -> dict[str, Any]:
+    """Return a lead with what became of it at each connector."""
+    return {
+        "id": str(lead.pk),
+        "email": lead.email or None,
+        "phone": lead.phone or None,
+        "reference": references[0] if references else None,
+        "first_name": lead.first_name,
+        "last_name": lead.last_name,
+        "company": lead.company,
+        "attributes": lead.attributes,
+        "source": lead.source,
+        "possible_duplicate": lead.possible_duplicate,
+        "created_at": lead.created_at.isoformat(),
+        "updated_at": lead.updated_at.isoformat(),
+        "deliveries": [
+            {
+                "connector": row.connector.name,
+                "operation": row.operation,
+                "state": row.state,
+                "external_id": row.external_id or None,
+                "tries": row.tries,
+                "explanation": explain(row),
+                "next_try_at": row.due_at.isoformat() if row.state == Delivery.State.WAITING else None,
+            }
+            for row in deliveries
+        ],
+    }

@@ -1,0 +1,250 @@
+"""Capturing leads: one of them, or a group in one transaction."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from django.db import transaction
+
+from gateway.models import Client
+from integrations import outbox
+from integrations.models import Delivery
+from leads import routing
+from leads.identity import Identifiers, Known, Match
+from leads.models import Activity, Consent, Lead, Reference
+from runtime import wakeups
+from runtime.clock import db_now
+
+_DETAILS = ("first_name", "last_name", "company", "phone")
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentGiven:
+    """What a person agreed to, in the words they saw."""
+
+    purpose: str
+    granted: bool
+    wording: str = ""
+    version: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeadData:
+    """What a chatbot tells about a person; `email` and `phone` are normalised, empty when unknown."""
+
+    email: str = ""
+    phone: str = ""
+    reference: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    company: str = ""
+    message: str = ""
+    source: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    conversation_id: uuid.UUID | None = None
+    consent: Sequence[ConsentGiven] = ()
+
+
+@dataclass(slots=True)
+class Capture:
+    """A captured lead, its activity, whether the lead is new, and where it goes.
+
+    `deliveries` are `(connector's name, operation, state)`.
+    """
+
+    lead: Lead
+    created: bool
+    activity: Activity
+    deliveries: Sequence[tuple[str, str, str]] = ()
+
+
+class Remember(Protocol):
+    """Writes down, in the capture's transaction, what it did."""
+
+    def __call__(self, capture: Capture) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A lead on its way in.
+
+    A caller who isn't trusted (a publishable key) fills blanks and adds an enquiry, but overwrites nothing, and its
+    consents are unconfirmed.
+    """
+
+    client: Client
+    data: LeadData
+    is_trusted: bool = True
+    remember: Remember | None = None
+
+    @property
+    def identifiers(self) -> Identifiers:
+        """Return what it says about who the lead is."""
+        return Identifiers(self.client, self.data.reference, self.data.email, self.data.phone)
+
+
+def group_capture(submissions: Sequence[Submission]) -> list[Capture]:
+    """Write leads, what they said and agreed to, and their deliveries in one transaction: all of them or nothing.
+
+    Equal identities in a group meet in memory: no row is written twice in one statement.
+    Raises: IntegrityError where another transaction wrote the same person first; what `remember` raises.
+    """
+    with transaction.atomic():
+        group = _Group(submissions)
+        captures = [group.take(submission) for submission in submissions]
+        group.write()
+        _enqueue(submissions, captures)
+        for submission, capture in zip(submissions, captures, strict=True):
+            if submission.remember:
+                submission.remember(capture)
+    return captures
+
+
+class _Group:
+    """Builds the rows of a group in memory, then writes them with a statement per table."""
+
+    def __init__(self, submissions: Sequence[Submission]) -> None:
+        self._now = db_now()
+        self._known = Known([submission.identifiers for submission in submissions])
+        self._new: dict[uuid.UUID, Lead] = {}
+        self._changed: dict[uuid.UUID, Lead] = {}
+        self._references: list[Reference] = []
+        self._activities: list[Activity] = []
+        self._consents: list[Consent] = []
+
+    def take(self, submission: Submission) -> Capture:
+        """Add one submission."""
+        match = self._known.match(submission.identifiers)
+        lead, changes = match.lead, {}
+        if lead is None:
+            lead = self._create(submission, match.by)
+        else:
+            changes = _change(match, submission, self._now)
+            if lead.pk not in self._new:
+                self._changed[lead.pk] = lead
+        self._known.add(lead)
+        self._refer(submission, match, lead)
+        self._consents += [_consent(lead, submission, given, self._now) for given in submission.data.consent]
+        activity = _activity(lead, submission, changes, is_new=match.lead is None, now=self._now)
+        self._activities.append(activity)
+        return Capture(lead, match.lead is None, activity)
+
+    def write(self) -> None:
+        """Write everything; new rows in the order of their keys, so that two groups can't wait for each other."""
+        Lead.objects.bulk_create(sorted(self._new.values(), key=lambda lead: (lead.email, lead.phone)))
+        for _, lead in sorted(self._changed.items()):
+            lead.save(force_update=True)
+        if self._references:
+            Reference.objects.bulk_create(sorted(self._references, key=lambda row: (str(row.client_id), row.value)))
+        Activity.objects.bulk_create(self._activities)
+        if self._consents:
+            Consent.objects.bulk_create(self._consents)
+
+    def _create(self, submission: Submission, by: str) -> Lead:
+        data = submission.data
+        lead = Lead(
+            client=submission.client,
+            email=data.email,
+            identified_by=by,
+            attributes=dict(data.attributes),
+            source=dict(data.source),
+            created_at=self._now,
+            updated_at=self._now,
+            **{name: getattr(data, name) for name in _DETAILS},
+        )
+        self._new[lead.pk] = lead
+        return lead
+
+    def _refer(self, submission: Submission, match: Match, lead: Lead) -> None:
+        value = submission.data.reference
+        if value and (match.lead is None or match.by != Lead.IdentifiedBy.REFERENCE):
+            self._references.append(Reference(lead=lead, client=submission.client, value=value))
+            self._known.add_reference(submission.client, value, lead)
+
+
+def _change(match: Match, submission: Submission, now: datetime) -> dict[str, list[Any]]:
+    """Change what the submission knows better; returns `{field: [before, after]}`."""
+    lead, data, changes = match.lead, submission.data, {}
+    assert lead is not None  # noqa: S101 (for the type checker; the caller has looked)
+    new: dict[str, Any] = {name: getattr(data, name) for name in _DETAILS}
+    if not match.is_ambiguous:
+        # An address that belongs to another lead is not taken over; a person decides (possible_duplicate).
+        new["email"] = data.email
+    for name, value in new.items():
+        before = getattr(lead, name)
+        if value and value != before and (submission.is_trusted or not before):
+            changes[name] = [before, value]
+            setattr(lead, name, value)
+    for name, value in data.attributes.items():
+        before = lead.attributes.get(name)
+        if value != before and (submission.is_trusted or before is None):
+            changes[f"attributes.{name}"] = [before, value]
+            lead.attributes[name] = value
+    lead.possible_duplicate = lead.possible_duplicate or match.is_ambiguous
+    lead.revision += 1
+    lead.updated_at = now
+    return changes
+
+
+def _activity(
+    lead: Lead, submission: Submission, changes: dict[str, list[Any]], *, is_new: bool, now: datetime
+) -> Activity:
+    return Activity(
+        lead=lead,
+        at=now,
+        kind=Activity.Kind.CAPTURED if is_new else Activity.Kind.UPDATED,
+        client=submission.client,
+        revision=lead.revision,
+        message=submission.data.message,
+        source=dict(submission.data.source),
+        conversation_id=submission.data.conversation_id,
+        changes=changes,
+    )
+
+
+def _consent(lead: Lead, submission: Submission, given: ConsentGiven, now: datetime) -> Consent:
+    return Consent(
+        lead=lead,
+        purpose=given.purpose,
+        granted=given.granted,
+        wording=given.wording,
+        version=given.version,
+        at=given.at or now,
+        recorded_at=now,
+        client=submission.client,
+        is_confirmed=submission.is_trusted,
+    )
+
+
+def _enqueue(submissions: Sequence[Submission], captures: Sequence[Capture]) -> None:
+    purposes: dict[uuid.UUID, dict[str, bool]] = {}
+    leads = {}
+    for submission, capture in zip(submissions, captures, strict=True):
+        leads[capture.lead.pk] = capture.lead
+        given = purposes.setdefault(capture.lead.pk, {})
+        given |= {consent.purpose: consent.granted for consent in submission.data.consent}
+    connectors = routing.connectors()
+    wanted = {pk: routing.wanted(lead, connectors, purposes[pk]) for pk, lead in leads.items()}
+    everything = [want for wants in wanted.values() for want in wants]
+    routing.drop_old_skips(everything)
+    outbox.put(everything)
+    for connector_id in {want.connector_id for want in everything if not want.skipped_because}:
+        wakeups.wake("connector", str(connector_id))
+    names = {connector.pk: connector.name for connector in connectors}
+    for capture in captures:
+        capture.deliveries = [
+            (names[want.connector_id], want.operation, "skipped" if want.skipped_because else "waiting")
+            for want in wanted[capture.lead.pk]
+        ]
+
+
+def deliveries_of(lead_id: uuid.UUID) -> list[Delivery]:
+    """Return where a lead stands: the newest delivery of each connector and operation, by connector name."""
+    newest: dict[tuple[uuid.UUID, str], Delivery] = {}
+    rows = Delivery.objects.for_subject("lead", lead_id).select_related("connector")
+    for row in rows.exclude(state=Delivery.State.SUPERSEDED):
+        newest[row.connector_id, row.operation] = row
+    return sorted(newest.values(), key=lambda row: (row.connector.name, row.operation))

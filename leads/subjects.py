@@ -1,0 +1,57 @@
+"""Leads as providers see them."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from integrations.providers.base import Contact, Enquiry
+from integrations.subjects import Loaded
+from leads.models import Activity, Consent, Lead, Reference
+
+
+def load(told: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, Loaded]:
+    """Load leads with every enquiry since the revision their connector was told last: five statements."""
+    enquiries = _enquiries(told)
+    consents = _consents(told)
+    references = dict(Reference.objects.filter(lead__in=told).order_by("-pk").values_list("lead_id", "value"))
+    result = {}
+    for lead in Lead.objects.filter(pk__in=told):
+        values = _values(lead, references.get(lead.pk, ""), enquiries[lead.pk])
+        contact = Contact(
+            id=str(lead.pk), values=values, enquiries=tuple(enquiries[lead.pk]), consents=consents[lead.pk]
+        )
+        result[lead.pk] = Loaded(contact, lead.revision)
+    return result
+
+
+def _values(lead: Lead, reference: str, enquiries: list[Enquiry]) -> dict[str, Any]:
+    return {
+        "id": str(lead.pk),
+        "email": lead.email,
+        "phone": lead.phone,
+        "first_name": lead.first_name,
+        "last_name": lead.last_name,
+        "company": lead.company,
+        "reference": reference,
+        "message": "\n\n".join(enquiry.message for enquiry in enquiries),
+        "source": lead.source,
+        "attributes": lead.attributes,
+    }
+
+
+def _enquiries(told: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, list[Enquiry]]:
+    result: dict[uuid.UUID, list[Enquiry]] = defaultdict(list)
+    for activity in Activity.objects.filter(lead__in=told).exclude(message="").order_by("revision", "pk"):
+        if activity.revision > told[activity.lead_id]:
+            page = str(activity.source.get("page_url") or "")
+            result[activity.lead_id].append(Enquiry(activity.at, activity.message, page))
+    return result
+
+
+def _consents(told: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, dict[str, bool]]:
+    """Return the newest statement per purpose."""
+    result: dict[uuid.UUID, dict[str, bool]] = defaultdict(dict)
+    for consent in Consent.objects.filter(lead__in=told).order_by("at", "pk"):
+        result[consent.lead_id][consent.purpose] = consent.granted
+    return result

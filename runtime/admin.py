@@ -1,0 +1,182 @@
+"""What every admin page shares: cheap lists, buttons that post, and records nobody edits."""
+
+import functools
+import operator
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
+
+Press = Callable[[Any, HttpRequest, Any], HttpResponse | None]
+
+
+@dataclass(frozen=True)
+class Button:
+    """A button on a record's page; `confirm` says what is lost and asks once."""
+
+    label: str
+    confirm: str = ""
+    is_primary: bool = False
+    is_shown: Callable[[Any], bool] = lambda record: True
+
+
+def button(label: str, **options: Any) -> Callable[[Press], Press]:
+    """Mark a method `(self, request, record)` of a PageAdmin as a button; list its name in `buttons`."""
+
+    def mark(method: Press) -> Press:
+        method.button = Button(label, **options)  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+class PageList(ChangeList):
+    """A list that says "12 of how many" only when it is narrowed, so that a big table is counted once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Count; a list of everything holds all there is."""
+        super().get_results(request)
+        if not (self.query or self.has_active_filters or self.show_full_result_count):
+            self.full_result_count = self.result_count
+
+
+class PageAdmin(ModelAdmin):
+    """An admin whose record pages carry buttons: each posts, needs the right to change and is noted in the history."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    change_form_template = "admin/page.html"
+    buttons: Sequence[str] = ()
+    labels: Mapping[str, str] = {}
+    """What fields are called, where the model's own name is not how people would put it."""
+    id_fields: Sequence[str] = ("pk",)
+
+    def has_press_permission(self, request: HttpRequest, record: Model | None = None) -> bool:
+        """Tell whether this person may press buttons and run actions here."""
+        return bool(request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}"))
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        """Use the list that counts once."""
+        return PageList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows of the list; a subclass brings along what its columns show."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows
+
+    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **options: Any) -> Any:
+        """Call the fields by their labels."""
+        return super().get_form(request, obj, change, **{"labels": self.labels, **options})
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search as usual; a whole id finds its row, as people paste ids from the API's answers."""
+        try:
+            wanted = uuid.UUID(search_term.strip())
+        except ValueError:
+            found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
+            return found
+        conditions = (Q(**{name: wanted}) for name in self.id_fields)
+        return queryset.filter(functools.reduce(operator.or_, conditions)), False
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the address that buttons post to."""
+        name = f"{self.opts.app_label}_{self.opts.model_name}_press"
+        address = "<path:object_id>/press/<slug:name>/"
+        return [path(address, self.admin_site.admin_view(self.press_view), name=name), *super().get_urls()]
+
+    def press_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        """Do what a button says and come back to where it was pressed."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        record = self.get_object(request, object_id)
+        if record is None or name not in self.buttons:
+            raise Http404
+        pressed: Button = getattr(self, name).button
+        if not self.has_press_permission(request, record) or not pressed.is_shown(record):
+            raise PermissionDenied
+        answer: HttpResponse | None = getattr(self, name)(request, record)
+        self.log_change(request, record, f"Pressed “{pressed.label}”.")
+        return answer or HttpResponseRedirect(self._way_back(request, object_id))
+
+    def _way_back(self, request: HttpRequest, object_id: str) -> str:
+        wanted = request.POST.get("next", "")
+        if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
+            return wanted
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=(object_id,))
+
+    def shown_buttons(self, request: HttpRequest, record: Model) -> list[dict[str, Any]]:
+        """Return the buttons this person sees on this record: `[{"label", "confirm", "is_primary", "address"}]`."""
+        if not self.has_press_permission(request, record):
+            return []
+        pattern = f"admin:{self.opts.app_label}_{self.opts.model_name}_press"
+        found = [(name, getattr(self, name).button) for name in self.buttons]
+        return [
+            {
+                "label": shown.label,
+                "confirm": shown.confirm,
+                "is_primary": shown.is_primary,
+                "address": reverse(pattern, args=(record.pk, name)),
+            }
+            for name, shown in found
+            if shown.is_shown(record)
+        ]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], obj: Model | None = None, **kwargs: Any
+    ) -> HttpResponse:
+        """Hand the page its name, its buttons and its opening sentence."""
+        if obj is None:
+            context["opening"] = self.opening_new(request)
+        else:
+            request.page_title = self.page_title(obj)
+            context.update(buttons=self.shown_buttons(request, obj), opening=self.opening(obj))
+            context.update(self.page_context(request, obj))
+        page: HttpResponse = super().render_change_form(request, context, obj=obj, **kwargs)
+        return page
+
+    def page_title(self, record: Any) -> str:
+        """Return what a record's page is called."""
+        return str(record)
+
+    def opening(self, record: Any) -> str:
+        """Return the sentence at the top of a record's page."""
+        return ""
+
+    def opening_new(self, request: HttpRequest) -> str:
+        """Return the sentence at the top of the page that makes a new record."""
+        return ""
+
+    def page_context(self, request: HttpRequest, record: Any) -> Mapping[str, Any]:
+        """Return what a record's own template needs besides."""
+        return {}
+
+    def say(self, request: HttpRequest, words: str, *, is_good: bool = True) -> None:
+        """Show a sentence at the top of the next page."""
+        messages.add_message(request, messages.SUCCESS if is_good else messages.ERROR, words)
+
+
+class RecordAdmin(PageAdmin):
+    """Rows that are records of what happened: read, searched, acted upon, never edited or deleted by hand."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody makes records up."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody rewrites them."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Retention deletes them, people don't."""
+        return False

@@ -1,0 +1,18 @@
+"""The runtime app."""
+
+from django.apps import AppConfig
+
+
+class RuntimeConfig(AppConfig):
+    """Registers what runtime offers to the rooms above it."""
+
+    name = "runtime"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Set logging up before anything else speaks, and make our own work known to the workers."""
+        from runtime import events, jobs, logs, periodic
+
+        logs.configure()
+        jobs.register(events.WORK)
+        jobs.register(periodic.WORK)

@@ -1,0 +1,91 @@
+"""Durable work: kinds of jobs, claims with a lease and a fence, and the actor that a wake-up starts."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db import models, transaction
+from django.db.models import F, Q
+
+from runtime.clock import db_now
+
+if TYPE_CHECKING:
+    from runtime.models import Job
+
+JobT = TypeVar("JobT", bound="Job")
+
+LEASE_SECONDS = 60
+
+stopping = threading.Event()
+"""Set when this process shall end: work in hand is finished, nothing more is claimed."""
+
+
+class JobQuerySet(models.QuerySet[JobT]):
+    """Reads and claims rows of durable work."""
+
+    def claimable(self, now: datetime) -> "JobQuerySet[JobT]":
+        """Return rows that are due, and rows whose holder let the lease run out."""
+        waiting, claimed = self.model.WAITING, self.model.CLAIMED
+        return self.filter(Q(state=waiting, due_at__lte=now) | Q(state=claimed, lease_until__lt=now))
+
+    def next_due_at(self) -> datetime | None:
+        """Return when the next row becomes claimable, or None where no row is open."""
+        due = self.filter(state=self.model.WAITING).aggregate(at=models.Min("due_at"))["at"]
+        lapse = self.filter(state=self.model.CLAIMED).aggregate(at=models.Min("lease_until"))["at"]
+        return min((at for at in (due, lapse) if at is not None), default=None)
+
+    def claim(self, limit: int = 1, lease_seconds: float = LEASE_SECONDS) -> list[JobT]:
+        """Take up to `limit` claimable rows of this queryset; committed when this returns.
+
+        Rows that another transaction holds (a capture that joins one, another claimer) are passed over.
+        """
+        with transaction.atomic():
+            now = db_now()
+            rows = self.claimable(now).order_by("due_at").select_for_update(skip_locked=True, of=("self",))
+            ids = list(rows.values_list("pk", flat=True)[:limit])
+            if not ids:
+                return []
+            until = now + timedelta(seconds=lease_seconds)
+            mine = self.model._default_manager.filter(pk__in=ids)
+            mine.update(state=self.model.CLAIMED, lease_until=until, fence=F("fence") + 1)
+            return list(mine.order_by("due_at"))
+
+    def settle(self, job: JobT, **values: Any) -> bool:
+        """Write `values` to a claimed row; False where someone else has claimed it since (nothing is written)."""
+        mine = self.model._default_manager.filter(pk=job.pk, fence=job.fence, state=self.model.CLAIMED)
+        return bool(mine.update(**{"lease_until": None, **values}))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of durable work.
+
+    `due(now, limit)` lists ids that have work now; `next_due_at()` says when there will be some; `run(id)` does the
+    work of one id and returns when nothing is due for it any more. All three may be called at any time, twice or
+    not at all: the rows decide.
+    """
+
+    name: str
+    due: Callable[[datetime, int], Sequence[str]]
+    next_due_at: Callable[[], datetime | None]
+    run: Callable[[str], None]
+
+
+_kinds: dict[str, Kind] = {}
+
+
+def register(kind: Kind) -> None:
+    """Make a kind of work known to the workers; called from `AppConfig.ready`."""
+    _kinds[kind.name] = kind
+
+
+def kinds() -> list[Kind]:
+    """Return every registered kind."""
+    return list(_kinds.values())
+
+
+def run(name: str, id: str) -> None:
+    """Do what is due for one id of one kind."""
+    _kinds[name].run(id)

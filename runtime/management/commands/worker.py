@@ -1,0 +1,28 @@
+"""`manage.py worker`: sends what waits, reads what came in, does what is periodic."""
+
+import os
+import signal
+import threading
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from runtime.worker import work
+
+
+class Command(BaseCommand):
+    """Runs one worker process until SIGTERM or SIGINT."""
+
+    help = "Do the durable work: deliveries, webhook events, periodic jobs."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--threads", type=int, default=8)
+
+    def handle(self, *args: Any, threads: int, **options: Any) -> None:
+        stopped = threading.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: stopped.set())
+        work(threads, stopped)
+        # A call that hangs at a vendor must not hold the process up: its lease brings the work back.
+        os._exit(0)

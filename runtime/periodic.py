@@ -1,0 +1,67 @@
+"""Periodic work: rows with a due time, claimed like everything else, so that it runs once however many workers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from runtime import jobs
+from runtime.clock import db_now
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Chore:
+    """A piece of periodic work; `run` returns a line for the admin, such as `"12 rows removed"`."""
+
+    name: str
+    every: timedelta
+    run: Callable[[], str]
+
+
+_chores: dict[str, Chore] = {}
+
+
+def register(name: str, every: timedelta, run: Callable[[], str]) -> None:
+    """Have `run` called about `every` so often; called from `AppConfig.ready`."""
+    _chores[name] = Chore(name, every, run)
+
+
+def ensure_rows() -> None:
+    """Create the row of every registered chore; called when a worker starts."""
+    from runtime.models import PeriodicJob
+
+    PeriodicJob.objects.bulk_create([PeriodicJob(name=name) for name in sorted(_chores)], ignore_conflicts=True)
+
+
+def _due(now: datetime, limit: int) -> Sequence[str]:
+    from runtime.models import PeriodicJob
+
+    return list(PeriodicJob.objects.claimable(now).filter(name__in=_chores).values_list("name", flat=True)[:limit])
+
+
+def _next_due_at() -> datetime | None:
+    from runtime.models import PeriodicJob
+
+    return PeriodicJob.objects.filter(name__in=_chores).next_due_at()
+
+
+def _run(name: str) -> None:
+    from runtime.models import PeriodicJob
+
+    chore = _chores[name]
+    for row in PeriodicJob.objects.filter(name=name).claim(lease_seconds=600):
+        try:
+            result = chore.run()
+        except Exception as err:
+            log.exception("chore.failed", chore=name)
+            result = f"failed: {type(err).__name__}"
+        now = db_now()
+        PeriodicJob.objects.settle(
+            row, state=PeriodicJob.WAITING, due_at=now + chore.every, last_ran_at=now, last_result=result[:200]
+        )
+
+
+WORK = jobs.Kind("periodic", _due, _next_due_at, _run)

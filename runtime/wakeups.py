@@ -1,0 +1,96 @@
+"""Hints that work is due; losing one costs a second, never work.
+
+A request never talks to the broker: `wake` puts the hint into a bounded set in this process, and a thread sends it on.
+Without an external broker nothing is sent at all: the worker sees the commit (runtime.worker).
+"""
+
+import threading
+from typing import Any
+
+import dramatiq
+import structlog
+from django.db import transaction
+
+from runtime import jobs
+
+log = structlog.get_logger(__name__)
+
+# Below the lease (60 s): an actor that is cut off can't still be working when another takes over.
+TIME_LIMIT_MS = 55_000
+_MOST_PENDING = 10_000
+
+
+def run(kind: str, id: str) -> None:
+    """Do what is due for one row or connector; an error is logged, the row's lease brings it back."""
+    try:
+        jobs.run(kind, id)
+    except Exception:
+        log.exception("job.failed", kind=kind, id=id)
+
+
+class Wakeups:
+    """Sends hints to a broker, from a thread of its own."""
+
+    def __init__(self, broker: dramatiq.Broker, *, is_external: bool) -> None:
+        self.is_external = is_external
+        self.lost = 0
+        # No retries by the broker: the middleware for them isn't even loaded (config.broker).
+        self.actor: dramatiq.Actor[Any, Any] = dramatiq.actor(
+            run, broker=broker, actor_name="wake", queue_name="wake", time_limit=TIME_LIMIT_MS
+        )
+        self._pending: set[tuple[str, str]] = set()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def put(self, kind: str, id: str) -> None:
+        """Have a hint sent soon; dropped where too many wait already."""
+        with self._changed:
+            if len(self._pending) >= _MOST_PENDING:
+                self.lost += 1
+                return
+            self._pending.add((kind, id))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._flush, name="wakeups", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def send(self, kind: str, id: str) -> bool:
+        """Send a hint now; False where the broker can't be reached."""
+        try:
+            self.actor.send(kind, id)
+        except Exception as err:  # noqa: BLE001 (a broker may fail in its client's own ways; a hint may be lost)
+            self.lost += 1
+            log.warning("wakeup.lost", kind=kind, error=type(err).__name__)
+            return False
+        return True
+
+    def _flush(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._pending)
+                hints, self._pending = self._pending, set()
+            for kind, id in hints:
+                self.send(kind, id)
+
+
+_wakeups: Wakeups | None = None
+
+
+def use(wakeups: Wakeups) -> None:
+    """Set the way hints go in this process; called once, when Django starts."""
+    global _wakeups
+    _wakeups = wakeups
+
+
+def current() -> Wakeups:
+    """Return the way hints go in this process."""
+    if _wakeups is None:
+        raise RuntimeError("Django has not been set up: no broker was chosen.")
+    return _wakeups
+
+
+def wake(kind: str, id: str) -> None:
+    """Tell the workers, once the caller's transaction has committed, that `id` of `kind` has work."""
+    wakeups = current()
+    if wakeups.is_external:
+        transaction.on_commit(lambda: wakeups.put(kind, id))

@@ -1,0 +1,149 @@
+"""The worker process: a clock that finds due work, and the threads that do it."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+from django.db import DatabaseError, close_old_connections, connection
+from dramatiq import Worker
+
+from runtime import jobs, periodic, wakeups
+from runtime.clock import db_now
+
+log = structlog.get_logger(__name__)
+
+SEEN_KEY = "worker_seen"
+# No hint, commit or due time may be missed for longer than this.
+_LONGEST_SLEEP_SECONDS = 1.0
+_COMMIT_POLL_SECONDS = 0.02
+_SEEN_EVERY_SECONDS = 5.0
+_DUE_AT_ONCE = 500
+# Due work is not announced again within this time: whoever was told may still be on the way to its lease.
+_ANNOUNCED_SECONDS = 2.0
+# Redis consumers back off up to their time-out when idle, and that is how long a hint may lie there.
+_CONSUMER_TIMEOUT_MS = 50
+
+
+class CommitWatch:
+    """Tells when another connection has committed to the SQLite file; never on other databases.
+
+    Source: https://www.sqlite.org/pragma.html#pragma_data_version
+    """
+
+    def __init__(self) -> None:
+        database = connection.settings_dict
+        self._file: sqlite3.Connection | None = None
+        if connection.vendor == "sqlite":
+            self._file = sqlite3.connect(str(database["NAME"]), isolation_level=None, check_same_thread=False)
+        self._version = self._read()
+
+    def changed(self) -> bool:
+        """Return whether there was a commit since the last call."""
+        version = self._read()
+        changed, self._version = version != self._version, version
+        return changed
+
+    def _read(self) -> int:
+        return int(self._file.execute("PRAGMA data_version").fetchone()[0]) if self._file else 0
+
+    @property
+    def interval(self) -> float:
+        """How often to look, in seconds."""
+        return _COMMIT_POLL_SECONDS if self._file else _LONGEST_SLEEP_SECONDS
+
+
+class Clock(threading.Thread):
+    """Announces work when it becomes due, whoever made it due and whether or not a hint arrived."""
+
+    def __init__(self) -> None:
+        super().__init__(name="clock", daemon=True)
+        self._stopped = threading.Event()
+        self._announced: dict[tuple[str, str], float] = {}
+        self._seen_at = 0.0
+        # Only used while the broker can't be reached: work goes on without it.
+        self._without_broker = ThreadPoolExecutor(max_workers=2, thread_name_prefix="no-broker")
+
+    def stop(self) -> None:
+        """Announce nothing more."""
+        self._stopped.set()
+        self._without_broker.shutdown(wait=False, cancel_futures=True)
+
+    def run(self) -> None:
+        watch = CommitWatch()
+        while not self._stopped.is_set():
+            try:
+                close_old_connections()
+                self._announce_due()
+                self._say_alive()
+                self._sleep(watch, self._seconds_to_next())
+            except DatabaseError as err:
+                log.warning("clock.database_unavailable", error=type(err).__name__)
+                connection.close()
+                self._stopped.wait(_LONGEST_SLEEP_SECONDS)
+
+    def _announce_due(self) -> None:
+        ticks = time.monotonic()
+        self._announced = {key: at for key, at in self._announced.items() if ticks - at < _ANNOUNCED_SECONDS}
+        for kind, id in self._due():
+            if (kind, id) in self._announced:
+                continue
+            self._announced[kind, id] = ticks
+            if not wakeups.current().send(kind, id):
+                self._without_broker.submit(_run_without_broker, kind, id)
+
+    def _due(self) -> Iterator[tuple[str, str]]:
+        now = db_now()
+        for kind in jobs.kinds():
+            for id in kind.due(now, _DUE_AT_ONCE):
+                yield kind.name, id
+
+    def _seconds_to_next(self) -> float:
+        times = [at for at in (kind.next_due_at() for kind in jobs.kinds()) if at is not None]
+        if not times:
+            return _LONGEST_SLEEP_SECONDS
+        return min(max((min(times) - db_now()).total_seconds(), _COMMIT_POLL_SECONDS), _LONGEST_SLEEP_SECONDS)
+
+    def _sleep(self, watch: CommitWatch, seconds: float) -> None:
+        wake_at = time.monotonic() + seconds
+        while (left := wake_at - time.monotonic()) > 0:
+            if self._stopped.wait(min(watch.interval, left)) or watch.changed():
+                # New work for something that was announced just now must not wait until that is forgotten.
+                self._announced.clear()
+                return
+
+    def _say_alive(self) -> None:
+        if time.monotonic() - self._seen_at < _SEEN_EVERY_SECONDS:
+            return
+        self._seen_at = time.monotonic()
+        try:
+            cache.set(SEEN_KEY, time.time(), timeout=60)
+        except Exception as err:  # noqa: BLE001 (every cache client fails in its own way; work doesn't depend on it)
+            log.warning("clock.cache_unavailable", error=type(err).__name__)
+
+
+def _run_without_broker(kind: str, id: str) -> None:
+    wakeups.run(kind, id)
+    close_old_connections()
+
+
+def work(threads: int, stopped: threading.Event, patience: timedelta = timedelta(seconds=8)) -> None:
+    """Do due work with `threads` threads until `stopped` is set; then finish what is in hand within `patience`."""
+    periodic.ensure_rows()
+    worker = Worker(
+        wakeups.current().actor.broker, worker_threads=threads, worker_timeout=_CONSUMER_TIMEOUT_MS, queues={"wake"}
+    )
+    clock = Clock()
+    worker.start()
+    clock.start()
+    log.info("worker.started", threads=threads, broker="external" if settings.BROKER_URL else "embedded")
+    stopped.wait()
+    jobs.stopping.set()
+    clock.stop()
+    worker.stop(timeout=int(patience.total_seconds() * 1000))
+    log.info("worker.stopped")

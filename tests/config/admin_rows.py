@@ -1,0 +1,133 @@
+"""An installation in which every text that strangers may write is hostile."""
+
+from datetime import timedelta
+
+from django.contrib.auth.models import Group
+from django.db.models import Model
+
+from engine.models import Turn
+from gateway.models import RequestLog
+from integrations.models import Call, ConnectorState, Delivery
+from leads.models import Activity, Consent, Lead, Reference
+from runtime.clock import db_now
+from tests.factories import (
+    ClientFactory,
+    ConnectorFactory,
+    ConversationFactory,
+    CredentialFactory,
+    DeliveryFactory,
+    ExampleFactory,
+    FaqFactory,
+    InboundEventFactory,
+    IntentFactory,
+    KeyFactory,
+    LeadFactory,
+    SlotFactory,
+    SourceFactory,
+    UserFactory,
+)
+
+MARK = "zzmarkzz"
+HOSTILE = f"<script>{MARK}</script>'\"`{{{{ {MARK} }}}} ${{{MARK}}} \u202e\u0645\u0631\u062d\u0628\u0627 \U0001f389"
+"""Markup, template and expression syntax, right-to-left text with an override, an emoji."""
+
+
+def hostile_rows(number: int = 1) -> list[Model]:
+    """Make one row of each kind, all of them full of hostile text; return them."""
+    now = db_now()
+    short = HOSTILE[:70]
+    client = ClientFactory(name=f"{number} {HOSTILE}")
+    key = KeyFactory(client=client, name=short, last_used_at=now)
+    credential = CredentialFactory(name=f"{number} {short}", host="127.0.0.1")
+    connector = ConnectorFactory(name=f"{number} {short}", credential=credential)
+    ConnectorState.objects.create(connector=connector, last_failure_at=now, last_failure=HOSTILE)
+    lead = LeadFactory(
+        client=client,
+        email=f"person{number}@example.com",
+        first_name=HOSTILE,
+        last_name="=1+1",
+        company=HOSTILE,
+        attributes={HOSTILE: HOSTILE},
+        source={"channel": HOSTILE, "page_url": f"javascript:{HOSTILE}", "utm": {HOSTILE: HOSTILE}},
+    )
+    Reference.objects.create(lead=lead, client=client, value=f"{number} {short}")
+    Consent.objects.create(lead=lead, purpose=short[:64], granted=True, wording=HOSTILE, version=HOSTILE[:40])
+    for revision, kind in ((1, Activity.Kind.CAPTURED), (2, Activity.Kind.UPDATED)):
+        changes = {HOSTILE: [HOSTILE, HOSTILE]}
+        Activity.objects.create(
+            lead=lead, client=client, kind=kind, revision=revision, message=HOSTILE, changes=changes
+        )
+    call = Call.objects.create(
+        connector=connector,
+        purpose="upsert",
+        method="POST",
+        url=f"https://example.com/{HOSTILE}",
+        status=400,
+        error=HOSTILE,
+        duration_ms=31,
+        request_body=HOSTILE,
+        response_body=HOSTILE,
+    )
+    refused = {"reason": "refused", "field": short, "vendor_words": HOSTILE, "external_id": HOSTILE[:100], "tries": 3}
+    delivery = DeliveryFactory(
+        connector=connector, subject_id=lead.pk, state=Delivery.State.NEEDS_YOU, call=call, settled_at=now, **refused
+    )
+    request = RequestLog.objects.create(
+        request_id=f"request-{number}",
+        client=client,
+        method="POST",
+        route=f"/v1/{short}",
+        status=422,
+        code="invalid",
+        duration_ms=12,
+        request_body=HOSTILE,
+        response_body=HOSTILE,
+    )
+    intent = IntentFactory(label=short, answer=HOSTILE)
+    ExampleFactory(intent=intent, text=HOSTILE)
+    SlotFactory(intent=intent, name="order_number", kind="order_number", prompt=HOSTILE)
+    faq = FaqFactory(question=HOSTILE, answer=HOSTILE)
+    conversation = ConversationFactory(client=client, intent=intent, slots={HOSTILE: HOSTILE})
+    facts = [{"name": HOSTILE, "value": HOSTILE, "source": HOSTILE, "record_id": HOSTILE, "age_seconds": 2}]
+    for minute in range(2):
+        Turn.objects.create(
+            conversation=conversation,
+            at=now + timedelta(minutes=minute),
+            prompt=HOSTILE,
+            state="answered",
+            intent=intent,
+            answer=HOSTILE,
+            facts=facts,
+            request_id=HOSTILE[:60],
+        )
+    source = SourceFactory(name=f"{number} {short}")
+    event = InboundEventFactory(source=source, type=HOSTILE[:64], body=HOSTILE, reason=HOSTILE, state="needs_you")
+    user = UserFactory(first_name=short, last_name=short, email="person@example.com")
+    group = Group.objects.create(name=f"{number} {short}")
+    return [
+        client,
+        key,
+        credential,
+        connector,
+        lead,
+        call,
+        delivery,
+        request,
+        intent,
+        faq,
+        conversation,
+        source,
+        event,
+        user,
+        group,
+    ]
+
+
+def lead_captured(name: str, *, minutes_ago: float = 0) -> Lead:
+    """Make a plain lead."""
+    at = db_now() - timedelta(minutes=minutes_ago)
+    lead: Lead = LeadFactory(first_name=name, created_at=at, updated_at=at)
+    Activity.objects.create(
+        lead=lead, at=at, client=lead.client, kind=Activity.Kind.CAPTURED, revision=1, message="Hello"
+    )
+    return lead

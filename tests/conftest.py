@@ -1,0 +1,51 @@
+"""What every test may use."""
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+
+from runtime import clock, jobs
+from tests.sandbox import SandboxServer
+
+
+@pytest.fixture(autouse=True)
+def _fresh_process_state() -> Iterator[None]:
+    """Give each test an empty cache, the real time, and workers that are not stopping."""
+    cache.clear()
+    yield
+    clock.offset = timedelta(0)
+    jobs.stopping.clear()
+
+
+@pytest.fixture
+def later() -> Iterator[object]:
+    """Move the clock of due and lease times on: `later(hours=1)`."""
+
+    def move(**by: float) -> None:
+        clock.offset += timedelta(**by)
+
+    yield move
+    clock.offset = timedelta(0)
+
+
+def requires_services() -> bool:
+    """Say whether a missing service is a failure (CI) instead of a reason to skip."""
+    return os.environ.get("REQUIRE_SERVICES") == "1"
+
+
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[SandboxServer]:
+    """One sandbox for the whole run."""
+    with SandboxServer() as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(sandbox_server, settings) -> SandboxServer:
+    """The sandbox vendors, as new, and the right to connect to them."""
+    sandbox_server.reset()
+    settings.EGRESS_ALLOW = [sandbox_server.egress_allow]
+    return sandbox_server

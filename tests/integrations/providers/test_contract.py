@@ -1,0 +1,165 @@
+"""What every registered provider keeps to, whoever the vendor is."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from django import forms
+from django.core.checks import run_checks
+
+from integrations.checks import check_providers, lacks
+from integrations.mapping import check_mapping, map_fields
+from integrations.providers import registry
+from integrations.providers.base import Check, Contact, ContactSink, InventorySource, OrderSource, Provider
+from integrations.providers.errors import NotAuthorised, OutcomeUnknown, ProviderError, RetryLater
+from integrations.providers.registry import PROVIDERS, provider_class
+from tests.integrations.providers.vendors import Vendor, says
+
+FOLDER = Path(registry.__file__).parent
+VALUES = {"id": "1", "email": "anna@example.com", "first_name": "Anna", "last_name": "Berg", "phone": "+49305550101"}
+CONTACT = Contact(id="0190aaaa-1111-7000-8000-000000000001", values=VALUES)
+
+every_provider = pytest.mark.parametrize("key", sorted(PROVIDERS))
+
+
+def uses(provider):
+    """Every way a provider can be asked, as functions of it."""
+    asked = [lambda p: p.check()]
+    if isinstance(provider, ContactSink):
+        asked.append(lambda p: p.upsert([CONTACT]))
+    if isinstance(provider, InventorySource):
+        asked.append(lambda p: p.stock("LAMP-01"))
+    if isinstance(provider, OrderSource):
+        asked.append(lambda p: p.order("1001"))
+    return asked
+
+
+@every_provider
+def test_it_declares_what_it_must(key):
+    assert lacks(key, provider_class(key)) == []
+
+
+@every_provider
+def test_its_settings_are_a_form_that_may_be_left_empty_or_says_what_is_missing(key):
+    form = provider_class(key).config_form({})
+    assert isinstance(form, forms.Form)
+    assert form.is_valid() or all(form.errors.values())
+
+
+@every_provider
+def test_its_default_mapping_can_be_evaluated(key):
+    mapping = provider_class(key).default_mapping
+    check_mapping(dict(mapping))
+    map_fields(mapping, VALUES)
+
+
+@every_provider
+def test_it_is_a_folder_of_at_most_400_lines_that_imports_only_its_contract(key):
+    folder = FOLDER / PROVIDERS[key].split(".")[2]
+    files = sorted(folder.glob("*.py"))
+    assert sum(len(file.read_text().splitlines()) for file in files) <= 400
+    own = f"integrations.providers.{folder.name}"
+    allowed = (own, "integrations.providers.base", "integrations.providers.errors", "integrations.providers.replies")
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            for name in _imported(node):
+                inside = name.split(".")[0] in {
+                    "integrations",
+                    "runtime",
+                    "gateway",
+                    "leads",
+                    "engine",
+                    "webhooks",
+                    "config",
+                }
+                assert not inside or (
+                    name.startswith((*allowed, "integrations.providers"))
+                    and not name.startswith("integrations.providers.registry")
+                ), f"{file.name} imports {name}"
+
+
+def _imported(node):
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+
+
+@every_provider
+@pytest.mark.parametrize("status", [401, 403, 404, 408, 410, 422, 429, 500, 502, 503, 301])
+@pytest.mark.parametrize("body", [b"", b"<html>Bad gateway</html>", b'{"x', b"[]", b'"text"', b"null"])
+def test_any_failure_with_any_body_is_a_provider_error(key, status, body):
+    for use in uses(Vendor(key, says(200)).provider):
+        vendor = Vendor(key, says(status, body))
+        with pytest.raises(ProviderError) as caught:
+            use(vendor.provider)
+        assert caught.value.status == status
+        if status == 401:
+            assert isinstance(caught.value, NotAuthorised)
+        if status in {408, 429, 502, 503}:
+            assert type(caught.value) is RetryLater
+
+
+@every_provider
+@pytest.mark.parametrize("body", [b"<html>", b'{"x', b"[" * 100_000, b"\xff\xfe"])
+def test_a_success_that_can_not_be_read_is_tried_again(key, body):
+    for use in uses(Vendor(key, says(200)).provider):
+        with pytest.raises(RetryLater):
+            use(Vendor(key, says(200, body)).provider)
+
+
+@every_provider
+@pytest.mark.parametrize(
+    "body", [None, [], {}, "text", 5, [None], [[]], {"results": 5, "errors": [1]}, {"results": [{"id": 5}]}]
+)
+def test_a_success_of_an_unexpected_shape_never_counts_as_delivered_and_breaks_nothing(key, body):
+    for use in uses(Vendor(key, says(200)).provider):
+        try:
+            result = use(Vendor(key, says(200, body)).provider)
+        except ProviderError:
+            continue
+        if isinstance(result, list):
+            assert [outcome.kind for outcome in result] == ["unknown"]
+        else:
+            assert result is None or isinstance(result, Check)
+
+
+@every_provider
+def test_retry_after_is_passed_on(key):
+    for use in uses(Vendor(key, says(200)).provider):
+        with pytest.raises(RetryLater) as caught:
+            use(Vendor(key, says(429, {}, Retry_After="17")).provider)
+        assert caught.value.after == 17
+        assert not isinstance(caught.value, OutcomeUnknown)
+
+
+@every_provider
+def test_no_error_tells_what_a_person_entered(key):
+    told = "anna@example.com Anna Berg +49305550101"
+    body = {
+        "message": told,
+        "name": told,
+        "error": told,
+        "debug": told,
+        "errors": [{"message": told, "code": told, "in": told}],
+    }
+    for status in (400, 409, 422, 500):
+        for use in uses(Vendor(key, says(200)).provider):
+            with pytest.raises(ProviderError) as caught:
+                use(Vendor(key, says(status, body)).provider)
+            assert "anna" not in f"{caught.value.words} {getattr(caught.value, 'field', '')}".lower()
+
+
+def test_the_system_check_finds_nothing_wrong():
+    assert [message for message in run_checks() if message.id.startswith("integrations.")] == []
+
+
+def test_the_system_check_reports_what_can_not_be_loaded_or_is_undeclared(monkeypatch):
+    monkeypatch.setitem(PROVIDERS, "broken", "integrations.providers.nosuch.Provider")
+    monkeypatch.setitem(PROVIDERS, "empty", f"{__name__}.Empty")
+    found = [message.id for message in check_providers()]
+    assert found[0] == "integrations.E001"
+    assert "integrations.E002" in found
+
+
+class Empty(Provider):
+    key = "other"

@@ -1,0 +1,164 @@
+"""The way from the outbox to a vendor, over real HTTP to the sandbox CRM."""
+
+import pytest
+
+from integrations import deliveries
+from integrations.drain import Lease, drain
+from integrations.models import Call, ConnectorState, Delivery
+from leads.capture import lead_capture
+from leads.services import LeadData, deliveries_of
+from runtime import jobs
+from tests.factories import ClientFactory, ConnectorFactory
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.db]
+
+
+@pytest.fixture
+def crm(sandbox):
+    return ConnectorFactory(base_url=f"{sandbox.url}/hubspot", name="CRM")
+
+
+@pytest.fixture
+def client_row():
+    return ClientFactory()
+
+
+def capture(client_row, email="anna@example.com", **values):
+    return lead_capture(client=client_row, data=LeadData(email=email, **values)).lead
+
+
+def names_of(sandbox):
+    return sorted(contact["properties"]["email"] for contact in sandbox.contacts())
+
+
+def test_a_captured_lead_arrives_and_its_external_id_comes_back(sandbox, crm, client_row):
+    lead = capture(client_row, first_name="Anna")
+    drain(crm.pk)
+    [delivery] = deliveries_of(lead.pk)
+    [contact] = sandbox.contacts()
+    assert delivery.state == "delivered"
+    assert delivery.external_id == str(contact["id"])
+    assert contact["properties"]["firstname"] == "Anna"
+    assert "anna@example.com" not in Call.objects.get().request_body
+
+
+def test_waiting_leads_go_in_one_batch(sandbox, crm, client_row):
+    for n in range(30):
+        capture(client_row, f"lead{n}@example.com")
+    drain(crm.pk)
+    assert len(sandbox.contacts()) == 30
+    assert Call.objects.count() == 1
+
+
+def test_every_enquiry_since_the_last_delivery_arrives(sandbox, crm, client_row):
+    capture(client_row, message="first question")
+    drain(crm.pk)
+    capture(client_row, message="second question")
+    capture(client_row, message="third question")
+    drain(crm.pk)
+    [contact] = sandbox.contacts()
+    message = contact["properties"]["message"]
+    assert "second question" in message
+    assert "third question" in message
+    assert "first question" not in message
+
+
+def test_a_vendor_in_trouble_is_tried_again_not_before_it_asked(sandbox, crm, client_row, later):
+    lead = capture(client_row)
+    sandbox.fault(vendor="hubspot", status=503, retry_after="120", count=1)
+    drain(crm.pk)
+    [delivery] = deliveries_of(lead.pk)
+    assert (delivery.state, delivery.tries) == ("waiting", 1)
+    later(seconds=100)
+    drain(crm.pk)
+    assert sandbox.contacts() == []
+    later(seconds=100)
+    drain(crm.pk)
+    assert names_of(sandbox) == ["anna@example.com"]
+
+
+def test_a_refused_lead_waits_for_a_person_and_can_be_sent_again(sandbox, crm, client_row, later):
+    crm.config = {"mapping": {"email": "email", "no_such_field": "company"}}
+    crm.save()
+    lead = capture(client_row, company="Acme")
+    for _ in range(4):
+        drain(crm.pk)
+        later(hours=10)
+    [delivery] = deliveries_of(lead.pk)
+    assert (delivery.state, delivery.field) == ("needs_you", "no_such_field")
+    crm.config = {}
+    crm.save()
+    assert deliveries.send_again(deliveries=[delivery]) == 1
+    drain(crm.pk)
+    assert names_of(sandbox) == ["anna@example.com"]
+
+
+def test_a_wrong_key_pauses_the_connector_and_costs_no_try(sandbox, crm, client_row):
+    lead = capture(client_row)
+    sandbox.fault(vendor="hubspot", status=401, count=10)
+    drain(crm.pk)
+    [delivery] = deliveries_of(lead.pk)
+    assert (delivery.state, delivery.tries) == ("waiting", 0)
+    assert ConnectorState.objects.get(pk=crm.pk).pause_reason == "needs_reauth"
+    sandbox.reset()
+    drain(crm.pk)
+    assert sandbox.contacts() == [], "a paused connector sends nothing"
+    ConnectorState.objects.filter(pk=crm.pk).update(paused_at=None, pause_reason="")
+    drain(crm.pk)
+    assert names_of(sandbox) == ["anna@example.com"]
+
+
+def test_a_lead_without_an_address_is_skipped_until_one_is_known(sandbox, crm, client_row):
+    lead = lead_capture(client=client_row, data=LeadData(reference="42")).lead
+    drain(crm.pk)
+    [delivery] = deliveries_of(lead.pk)
+    assert (delivery.state, delivery.reason) == ("skipped", "no_identifier")
+    lead_capture(client=client_row, data=LeadData(reference="42", email="anna@example.com"))
+    drain(crm.pk)
+    assert [row.state for row in deliveries_of(lead.pk)] == ["delivered"]
+
+
+def test_what_a_vanished_sender_held_is_sent_when_its_lease_ran_out(sandbox, crm, client_row, later):
+    capture(client_row)
+    assert len(Delivery.objects.claim_batch(crm.pk, 10)) == 1
+    drain(crm.pk)
+    assert sandbox.contacts() == [], "somebody holds it"
+    later(seconds=jobs.LEASE_SECONDS + 1)
+    drain(crm.pk)
+    assert names_of(sandbox) == ["anna@example.com"]
+
+
+def test_one_drainer_at_a_time(crm, client_row, sandbox):
+    capture(client_row)
+    other = Lease(crm.pk)
+    assert other.take()
+    drain(crm.pk)
+    assert sandbox.contacts() == []
+    other.release()
+    drain(crm.pk)
+    assert names_of(sandbox) == ["anna@example.com"]
+
+
+def test_a_delivery_that_must_wait_again_yields_to_a_newer_one(sandbox, crm, client_row):
+    lead = capture(client_row)
+    [claimed] = Delivery.objects.claim_batch(crm.pk, 10)
+    capture(client_row, first_name="Anna")
+    deliveries.back_to_waiting(claimed, tries=3)
+    states = dict(Delivery.objects.filter(subject_id=lead.pk).values_list("state", "tries"))
+    assert states == {"superseded": 3, "waiting": 3}
+
+
+def test_a_partial_refusal_delivers_the_rest(sandbox, crm, client_row):
+    bad, good = capture(client_row, "bad@example.com"), capture(client_row, "good@example.com")
+    sandbox.fault(vendor="hubspot", partial={"emails": ["bad@example.com"]}, count=1)
+    drain(crm.pk)
+    assert [row.state for row in deliveries_of(good.pk)] == ["delivered"]
+    [refused] = deliveries_of(bad.pk)
+    assert (refused.state, refused.tries) == ("waiting", 1)
+
+
+def test_cancelled_deliveries_are_not_sent(sandbox, crm, client_row):
+    lead = capture(client_row)
+    assert deliveries.cancel(deliveries=deliveries_of(lead.pk)) == 1
+    drain(crm.pk)
+    assert sandbox.contacts() == []

@@ -1,0 +1,18 @@
+"""The webhooks app."""
+
+from django.apps import AppConfig
+
+
+class WebhooksConfig(AppConfig):
+    """Registers what webhooks offers to the rooms above it."""
+
+    name = "webhooks"
+    verbose_name = "Events"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Make the work on inbound events known to the workers."""
+        from runtime.jobs import Kind, register
+        from webhooks import jobs, services
+
+        register(Kind(services.KIND, jobs.due, jobs.next_due_at, jobs.run))

@@ -1,0 +1,72 @@
+"""Turns inbound events into domain events."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+
+from gateway.parsing import loads
+from runtime import events
+from runtime.clock import db_now
+from webhooks import reading
+from webhooks.models import InboundEvent
+
+log = structlog.get_logger(__name__)
+
+MOST_TRIES = 10
+_LONGEST_REASON = 200
+_FIRST_PAUSE = timedelta(seconds=5)
+_LONGEST_PAUSE = timedelta(hours=1)
+
+
+def due(now: datetime, limit: int) -> Sequence[str]:
+    """List events that wait to be read."""
+    claimable = InboundEvent.objects.claimable(now).order_by("due_at")
+    return [str(id) for id in claimable.values_list("pk", flat=True)[:limit]]
+
+
+def next_due_at() -> datetime | None:
+    """Return when the next one waits to be read."""
+    return InboundEvent.objects.next_due_at()
+
+
+def run(id: str) -> None:
+    """Read one event, if nobody else does."""
+    for event in InboundEvent.objects.filter(pk=id).claim():
+        try:
+            inbound_event_process(event)
+        except Exception as err:
+            log.exception("inbound_event.failed", id=id)
+            _try_later(event, type(err).__name__)
+
+
+def inbound_event_process(event: InboundEvent) -> None:
+    """Publish the domain event of a claimed row; publishing and settling commit together, so it happens once."""
+    try:
+        read = reading.read(event.source.name, loads(event.body.encode()))
+    except reading.Unreadable as err:
+        InboundEvent.objects.settle(event, state=InboundEvent.State.NEEDS_YOU, reason=str(err)[:_LONGEST_REASON])
+        return
+    with transaction.atomic():
+        published = events.publish(read.type, read.subject, dict(read.data))
+        settled = InboundEvent.objects.settle(
+            event, state=InboundEvent.State.PROCESSED, type=read.type, event_id=published.pk, reason=""
+        )
+        if not settled:  # The lease ran out and another worker has it: what was published here must not be seen.
+            transaction.set_rollback(True)
+
+
+def _try_later(event: InboundEvent, error: str) -> None:
+    tries = event.tries + 1
+    if tries > MOST_TRIES:
+        reason = f"It could not be processed after {tries} tries ({error}). Look at the log, then process it again."
+        InboundEvent.objects.settle(
+            event, state=InboundEvent.State.NEEDS_YOU, tries=tries, reason=reason[:_LONGEST_REASON]
+        )
+        return
+    pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**event.tries)
+    reason = f"Try {tries} failed ({error}); it is tried again by itself."
+    InboundEvent.objects.settle(
+        event, state=InboundEvent.State.WAITING, tries=tries, due_at=db_now() + pause, reason=reason
+    )
