@@ -5,12 +5,36 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 
+class SettingError(ValueError):
+    """A setting cannot be read; says which and what it must be."""
+
+
+def load_file(path: Path) -> None:
+    """Take settings from a file of `NAME=value` lines, where the environment doesn't hold them already."""
+    if not path.is_file():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, found, value = line.partition("=")
+        if found and not line.startswith("#") and f"{name}_FILE" not in os.environ:
+            os.environ.setdefault(name.strip(), value.strip())
+
+
+class BadSetting(ValueError):
+    """A setting can't be read; the message names it and says what is accepted."""
+
+
 def env_str(name: str, default: str = "") -> str:
-    """Return a setting; `NAME_FILE` names a file that holds it instead (a mounted secret)."""
+    """Return a setting; `NAME_FILE` names a file that holds it instead (a mounted secret).
+
+    Raises: SettingError where that file cannot be read.
+    """
     path = os.environ.get(f"{name}_FILE")
-    if path:
+    if not path:
+        return os.environ.get(name, default)
+    try:
         return Path(path).read_text(encoding="utf-8").strip()
-    return os.environ.get(name, default)
+    except (OSError, UnicodeDecodeError) as err:
+        raise SettingError(f"{name}_FILE names {path}, which cannot be read: {err}") from err
 
 
 def env_bool(name: str, default: bool = False) -> bool:
@@ -20,12 +44,12 @@ def env_bool(name: str, default: bool = False) -> bool:
 
 
 def env_int(name: str, default: int) -> int:
-    """Return a whole number. Raises: ValueError that names the setting."""
+    """Return a whole number. Raises: SettingError that names the setting."""
     value = os.environ.get(name, "")
     try:
         return int(value) if value else default
     except ValueError as err:
-        raise ValueError(f"{name} must be a whole number, not {value!r}") from err
+        raise SettingError(f"{name} must be a whole number, not {value!r}") from err
 
 
 def env_list(name: str, default: str = "") -> list[str]:
@@ -37,22 +61,26 @@ def database(url: str, data_dir: Path) -> dict[str, object]:
     """Return Django's DATABASES entry for `postgresql://user:password@host:port/name` or `sqlite:///path`.
 
     Four slashes make a path absolute; without a URL it is a file in `data_dir`.
-    Raises: ValueError for any other scheme.
+    Raises: SettingError for any other scheme, or a port that is no number.
     """
     if not url:
         return sqlite(data_dir / "shopbotly.sqlite3")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = str(parts.port or "")
+    except ValueError as err:
+        raise SettingError(f"DATABASE_URL cannot be read: {err}") from err
     if parts.scheme == "sqlite":
         return sqlite(Path(unquote(parts.path[1:])))
     if parts.scheme not in {"postgres", "postgresql"}:
-        raise ValueError("DATABASE_URL must start with postgresql:// or sqlite:///")
+        raise SettingError("DATABASE_URL must start with postgresql:// or sqlite:///")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
-        "PORT": str(parts.port or ""),
+        "PORT": port,
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
     }

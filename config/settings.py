@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-from config.env import database, env_bool, env_int, env_list, env_str
+from config.env import database, env_bool, env_int, env_list, env_str, load_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
 
 DEMO_MODE = env_bool("DEMO_MODE")
 DATA_DIR = Path(env_str("DATA_DIR") or BASE_DIR / "var")
+if DEMO_MODE:
+    load_file(DATA_DIR / "secrets.env")  # written by `manage.py up --demo`
 DEBUG = False
 SECRET_KEY = env_str("SECRET_KEY")
 ENCRYPTION_KEYS = env_list("ENCRYPTION_KEYS")

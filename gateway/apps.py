@@ -19,4 +19,5 @@ class GatewayConfig(AppConfig):
 
         hour = timedelta(hours=1)
         periodic.register("prune API requests", hour, lambda: f"{services.prune_request_log()} rows removed")
-        periodic.register("prune idempotent results", hour, lambda: f"{services.prune_idempotent_results()} rows removed")
+        results = services.prune_idempotent_results
+        periodic.register("prune idempotent results", hour, lambda: f"{results()} rows removed")

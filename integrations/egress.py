@@ -75,7 +75,10 @@ def _resolve_within(host: str, port: int, seconds: float) -> list[str]:
 
 
 def _allowed() -> tuple[Exemption, ...]:
-    return exemptions(tuple(settings.EGRESS_ALLOW))
+    try:
+        return exemptions(tuple(settings.EGRESS_ALLOW))
+    except ValueError as err:
+        raise errors.Misconfigured(str(err)) from err
 
 
 class _CheckedBackend(httpcore2.NetworkBackend):
@@ -375,7 +378,8 @@ def _is_tls(err: BaseException | None) -> bool:
 
 
 def _check_binding(base: httpx2.URL, bound_to: str) -> None:
-    if bound_to and bound_to.lower() != base.host.lower():
+    host = base.host.lower()
+    if bound_to and bound_to.lower() not in {host, f"{host}:{_port(base)}"}:
         raise errors.EgressDenied(f"The credential belongs to {bound_to} and is not sent to {base.host}.")
 
 

@@ -191,13 +191,21 @@ def _head(text: str, limit: int) -> str:
     """Return the beginning of a text; what the cut would split (a secret, a word) is left out whole."""
     if len(text) <= limit:
         return text
+    whole = max(text.rfind(mark, max(0, limit - _LONGEST_WORD), limit) for mark in _DELIMITERS)
+    end = whole + 1 if whole >= 0 else max(0, limit - _LONGEST_WORD)
+    while (start := _cut_secret(text, end)) is not None:
+        end = start
+    return text[:end] + "…"
+
+
+def _cut_secret(text: str, end: int) -> int | None:
+    """Return where a known secret begins that a cut at `end` would split."""
     for spellings in list(_known.values()):
         for spelling in spellings:
-            found = text.find(spelling, max(0, limit - len(spelling) + 1), limit + len(spelling) - 1)
-            if 0 <= found < limit:
-                limit = found
-    whole = max(text.rfind(mark, max(0, limit - _LONGEST_WORD), limit) for mark in _DELIMITERS)
-    return text[: whole + 1 if whole >= 0 else max(0, limit - _LONGEST_WORD)] + "…"
+            found = text.find(spelling, max(0, end - len(spelling) + 1), end + len(spelling) - 1)
+            if 0 <= found < end:
+                return found
+    return None
 
 
 def _without_known(text: str) -> str:

@@ -140,7 +140,8 @@ def _group(group: Mapping[str, Any], may_press: bool) -> Cause:
     connector = reverse("admin:integrations_connector_change", args=(group["connector"],))
     presses = []
     if may_press:
-        every = {"action": "send_selected_again", "select_across": "1", "index": "0"}
+        # What the list itself posts when "select all" is ticked.
+        every = {"action": "send_selected_again", "select_across": "1", "index": "0", "_selected_action": "all"}
         presses = [Press("Send again" if count == 1 else f"Send the {count:,} again", address, every)]
     links = [Link("Open the connector", connector), Link("See it" if count == 1 else f"See the {count:,}", address)]
     return Cause(f"{counted(count, 'lead waits', 'leads wait')}: {explain(sample)}", links, presses)

@@ -1,3 +1,4 @@
+import multiprocessing
 import threading
 import time
 from datetime import timedelta
@@ -99,6 +100,19 @@ def test_the_writer_writes_within_half_a_second_and_at_the_end(bot):
     writer.stop()
     assert RequestLog.objects.count() == 1201
     assert writer.dropped == 0
+
+
+def _leave_one_call(path):
+    request_log.write = lambda batch: path.write_text(str(len(batch)))
+    request_log.Writer().put(entry())
+
+
+def test_the_last_calls_of_a_server_process_are_written(tmp_path):
+    """Web servers run their workers by multiprocessing, which ends them without `atexit`."""
+    process = multiprocessing.get_context("fork").Process(target=_leave_one_call, args=(tmp_path / "written",))
+    process.start()
+    process.join(timeout=10)
+    assert (tmp_path / "written").read_text() == "1"
 
 
 def test_a_full_writer_drops_and_counts_and_never_waits(monkeypatch):

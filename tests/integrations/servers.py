@@ -3,12 +3,20 @@
 import gzip
 import socket
 import socketserver
+import ssl
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 
 @dataclass
@@ -32,12 +40,17 @@ Behaviour = Callable[[socket.socket], None]
 
 
 @contextmanager
-def serve(behave: Behaviour, *, keeps_alive: bool = False) -> Iterator[Server]:
+def serve(behave: Behaviour, *, keeps_alive: bool = False, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """Run a server that reads each request whole and then lets `behave` do what it likes with the connection."""
 
     class Connection(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             server.connections += 1
+            if tls is not None:
+                try:
+                    self.request = tls.wrap_socket(self.request, server_side=True)
+                except OSError:
+                    return
             while request := _read_request(self.request):
                 server.received.append(request)
                 try:
@@ -56,6 +69,29 @@ def serve(behave: Behaviour, *, keeps_alive: bool = False) -> Iterator[Server]:
         threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield server
         listener.shutdown()
+
+
+def certificate(directory: Path, name: str) -> Path:
+    """Write a certificate for a host name, signed by itself, and its key; returns the file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    path = directory / f"{name}.pem"
+    path.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
+    return path
 
 
 def _read_request(connection: socket.socket) -> bytes:

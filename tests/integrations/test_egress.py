@@ -1,6 +1,7 @@
 """What leaves the house, against real servers on this machine."""
 
 import json
+import ssl
 import threading
 import time
 import tracemalloc
@@ -234,6 +235,39 @@ def test_plain_text_behind_https_means_not_sent(allow):
     assert type(caught.value) is errors.RetryLater
 
 
+@pytest.fixture
+def tls_server(tmp_path, monkeypatch, settings):
+    """A server with a certificate for crm.example.com, at an address that every name leads to."""
+    path = servers.certificate(tmp_path, "crm.example.com")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    asked = []
+    context.sni_callback = lambda sock, name, ctx: asked.append(name)
+    with servers.serve(servers.answer(), tls=context) as server:
+        settings.EGRESS_ALLOW = [server.allow]
+        names_lead_to(monkeypatch, ["127.0.0.1"])
+        monkeypatch.setattr(egress, "_transports", type(egress._transports)())
+        yield server, ssl.create_default_context(cafile=path), asked
+
+
+def test_a_certificate_nobody_vouches_for_is_refused_before_anything_is_sent(tls_server):
+    server, _, _ = tls_server
+    with pytest.raises(errors.RetryLater) as caught:
+        session(f"https://crm.example.com:{server.port}").request("POST", "/", purpose="upsert", json={})
+    assert (type(caught.value), caught.value.code) == (errors.RetryLater, "tls_failed")
+    assert server.received == []
+
+
+def test_the_certificate_is_checked_against_the_name_though_an_address_is_connected_to(tls_server, monkeypatch):
+    server, trusting, asked = tls_server
+    monkeypatch.setattr(egress, "_tls", lambda: trusting)
+    assert session(f"https://crm.example.com:{server.port}").request("GET", "/", purpose="check").status == 200
+    assert asked == ["crm.example.com"]
+    with pytest.raises(errors.RetryLater, match="certificate"):
+        session(f"https://other.example.com:{server.port}").request("GET", "/", purpose="check")
+    assert len(server.received) == 1
+
+
 def test_connections_are_kept_and_shared_between_threads(allow):
     with servers.serve(servers.answer(), keeps_alive=True) as server:
         allow(server)
@@ -284,6 +318,9 @@ def test_a_path_can_not_leave_the_base_address(path):
 
 def test_a_credential_is_sent_to_its_own_host_alone():
     session("https://CRM.example.com/x", bound_to="crm.example.com")
+    session("https://crm.example.com:8443/x", bound_to="crm.example.com:8443")
+    with pytest.raises(errors.EgressDenied, match="belongs to"):
+        session("https://crm.example.com/x", bound_to="crm.example.com:8443")
     with pytest.raises(errors.EgressDenied, match="belongs to"):
         session("https://crm.example.com.evil.example", bound_to="crm.example.com")
 

@@ -208,6 +208,12 @@ def test_cache_keys_tell_nothing_of_what_was_typed(erp, monkeypatch):
     assert not any("anna" in key or len(key) > 200 for key in keys)
 
 
+def test_what_an_event_says_has_changed_is_asked_again(erp):
+    lookups.order("1001", deadline=5)
+    lookups.forget("order", " 1001")
+    assert lookups.order("1001", deadline=5).cache == "miss"
+
+
 def test_a_dead_cache_does_not_stop_look_ups(erp, monkeypatch):
     class Dead:
         def __getattr__(self, name):

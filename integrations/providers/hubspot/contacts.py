@@ -71,7 +71,7 @@ def outcomes(contacts: Sequence[Contact], body: Any) -> list[Outcome]:
             if isinstance(name, str) and isinstance(result.get("id"), str):
                 found[name] = Outcome.delivered(result["id"])
     # A contact the answer doesn't mention may have been written or not.
-    return [found.get(contact.id) or found.get(contact.email) or Outcome.delivered() for contact in contacts]
+    return [found.get(contact.id) or found.get(contact.email) or Outcome.unknown() for contact in contacts]
 
 
 def _objects(value: Any) -> list[Mapping[str, Any]]:

@@ -1,0 +1,46 @@
+# make run: the demo, from nothing.  make test, make check: what CI does.  PYTHON=… names another Python.
+PYTHON ?= python3
+PY := .venv/bin/python
+COMPILE := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header
+
+.PHONY: run test check format requirements conformance screenshots clean production development
+
+run: production
+	@exec $(PY) manage.py up --demo
+
+production development:
+	@command -v $(PYTHON) >/dev/null 2>&1 || \
+		{ echo "error: Python 3.11 or newer is needed (Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
+	@$(PYTHON) config/bootstrap.py $@
+
+test: development
+	@$(PY) -m tests.run
+
+check: development
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy .
+	.venv/bin/lint-imports
+	$(PY) manage.py makemigrations --check --dry-run --demo
+	$(PY) -m tests.deploy_check
+
+format: development
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+# Also proves that every optional package resolves together with the rest.
+requirements: development
+	echo uv | $(COMPILE) - -o requirements/installer.txt
+	$(COMPILE) --all-extras --group dev pyproject.toml -o .venv/everything.txt
+	$(COMPILE) -c .venv/everything.txt pyproject.toml -o requirements/production.txt
+	$(COMPILE) -c .venv/everything.txt --group dev pyproject.toml -o requirements/development.txt
+
+conformance: development
+	@$(PY) -m pytest -m conformance
+
+screenshots: development
+	@$(PY) docs/screenshots.py
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

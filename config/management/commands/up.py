@@ -1,0 +1,141 @@
+"""`manage.py up`: the web server, the worker and, in the demo, the sandbox vendors, as one program."""
+
+import json
+import os
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from config import demo, demo_environment
+from config.env import env_int, env_str
+from config.startup import refuse_or_continue
+from config.supervisor import Child, Supervisor, say
+
+_READY_SECONDS = 60.0
+
+
+class Command(BaseCommand):
+    """Prepares the database, starts every process and keeps them running until SIGTERM or Ctrl-C."""
+
+    help = "Start ShopBotly: web server and worker; with --demo also the sandbox vendors and demo data."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        port, host = env_int("PORT", 8000), env_str("HOST", "127.0.0.1")
+        _check_port(port, host)
+        if settings.DEMO_MODE and not demo_environment.is_free(int(os.environ["SANDBOX_PORT"])):
+            demo_environment.move_sandbox()
+        _step("Preparing the database", lambda: call_command("migrate", verbosity=0, interactive=False))
+        refuse_or_continue()
+        url = f"http://{host}:{port}"
+        told = None
+        if settings.DEMO_MODE:
+            sandbox_url = f"http://127.0.0.1:{os.environ['SANDBOX_PORT']}"
+            told = _step("Making the demo", lambda: demo.seed(url=url, sandbox_url=sandbox_url))
+        supervisor = Supervisor(_children(port, host))
+        supervisor.run(lambda: _when_ready(supervisor, f"http://127.0.0.1:{port}/readyz", url, told))
+
+
+def _children(port: int, host: str) -> list[Child]:
+    python = sys.executable
+    web = [python, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port), "--workers", "1"]
+    web += [
+        "--blocking-threads",
+        str(env_int("WEB_THREADS", 32)),
+        "--workers-kill-timeout",
+        "8",
+        "--log-level",
+        "warning",
+    ]
+    children = [
+        Child("web", [*web, "config.wsgi:application"]),
+        Child("worker", [python, str(settings.BASE_DIR / "manage.py"), "worker"]),
+    ]
+    if settings.DEMO_MODE:
+        data = str(Path(settings.DATA_DIR) / "sandbox.sqlite3")
+        sandbox = [python, "-m", "integrations.sandbox", "--port", os.environ["SANDBOX_PORT"], "--data", data]
+        children.insert(0, Child("sandbox", sandbox))
+    return children
+
+
+def _check_port(port: int, host: str) -> None:
+    if not demo_environment.is_free(port, host):
+        advice = "Stop what uses it, or choose another: PORT=8001 make run."
+        raise CommandError(f"Port {port} cannot be used, something else listens there. {advice}")
+
+
+def _step(words: str, work: Callable[[], Any]) -> Any:
+    """Do a step; say so where it takes longer than a second."""
+    slow = threading.Timer(1.0, lambda: say(f"  {words} …"))
+    slow.start()
+    try:
+        return work()
+    finally:
+        slow.cancel()
+
+
+def _when_ready(supervisor: Supervisor, address: str, url: str, told: dict[str, str] | None) -> None:
+    ends_at = time.monotonic() + _READY_SECONDS
+    say("  Starting …")
+    while not _is_ready(address):
+        if time.monotonic() > ends_at:
+            say(
+                f"error: the web server or the worker did not become ready in {_READY_SECONDS:g} s; see the lines above."
+            )
+            supervisor.stop()
+            return
+        time.sleep(0.1)
+    if told is None:
+        say(f"ShopBotly runs at {url}; its admin is at {url}/admin/. Stop it with Ctrl-C.")
+        return
+    demo.save(told)
+    say(_welcome(told))
+
+
+def _is_ready(address: str) -> bool:
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _welcome(told: dict[str, str]) -> str:
+    url, key = told["url"], told["secret_key"]
+    lead = json.dumps({"email": "anna@example.com", "first_name": "Anna", "message": "Do you ship to Norway?"})
+    ask = json.dumps({"prompt": "Where is my order S00041? I am anna@example.com"})
+
+    def curl(path: str, body: str) -> str:
+        return f"curl -s {url}{path} -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{body}'"
+
+    return f"""
+ShopBotly runs. Stop it with Ctrl-C.
+
+  Admin      {url}/admin/   user: {told["admin_user"]}   password: {told["admin_password"]}
+  Sandbox    {told["sandbox_url"]}/   what arrived at the CRM, and the ERP's orders
+  API        {url}/docs/
+
+  Secret key        {key}
+  Publishable key   {told["publishable_key"]}
+
+Try it: capture a lead, ask for an order, let the shop report a shipment.
+
+{curl("/v1/leads", lead)}
+
+{curl("/v1/query", ask)}
+
+curl -s {told["webhook_url"]} -H 'Content-Type: application/json' -d '{_EVENT}'
+
+All of this is also in {demo.file()}.
+"""
+
+
+_EVENT = json.dumps({"event": "order_shipped", "customer_id": "12345", "tracking_number": "XYZ-987"})
