@@ -3,21 +3,23 @@
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Greatest
 
-from integrations import retries
+from integrations import outbox, retries
 from integrations.calls import CallLog
 from integrations.mapping import map_fields
 from integrations.models import Connector, ConnectorState, Delivery
 from integrations.providers import errors
-from integrations.providers.base import Contact, Outcome
+from integrations.providers.base import Contact, ContactEraser, Outcome
 from integrations.providers.registry import provider_class
 from runtime import wakeups
 from runtime.clock import db_now
+from runtime.scrubbing import scrub_text
 
 log = structlog.get_logger(__name__)
 
@@ -32,45 +34,52 @@ def mapped(connector: Connector, contact: Contact) -> Contact:
 
 
 class Results:
-    """Collects what became of each delivery of a batch, and writes it all in one transaction."""
+    """Collects what became of deliveries, and writes it all in one transaction."""
 
-    def __init__(self, connector: Connector, batch: Sequence[Delivery], calls: CallLog) -> None:
+    def __init__(self, connector: Connector, calls: CallLog | None = None) -> None:
         self._connector = connector
-        self._batch = batch
         self._calls = calls
-        self._values: dict[uuid.UUID, dict[str, Any]] = {}
+        self._policy = retries.Policy.of(connector.retry_policy)
+        self._values: dict[uuid.UUID, tuple[Delivery, dict[str, Any]]] = {}
         self._failure: errors.ProviderError | None = None
         self._pause = ""
+        self._held: errors.Held | None = None
 
     def add(self, delivery: Delivery, outcome: Outcome) -> None:
         """Note a vendor's word on one delivery."""
         if outcome.kind == "delivered":
             self._put(delivery, State.DELIVERED, external_id=outcome.external_id or delivery.external_id)
             return
-        refused = outcome.kind == "rejected"
-        step = retries.next_step(refused=refused, tries=delivery.tries + 1, retry_after=outcome.after)
-        told = {"reason": outcome.reason, "vendor_words": outcome.words[:500], "field": outcome.field[:80]}
+        tries = delivery.tries + 1
+        told = {"reason": outcome.reason, "vendor_words": scrub_text(outcome.words)[:500], "field": outcome.field[:80]}
+        step = retries.next_step(
+            refused=outcome.kind == "rejected", tries=tries, policy=self._policy, retry_after=outcome.after
+        )
         if isinstance(step, retries.AskPerson):
-            self._put(delivery, State.NEEDS_YOU, tries=delivery.tries + 1, **told)
+            self._put(delivery, State.NEEDS_YOU, tries=tries, **told)
         else:
-            self._put(delivery, State.WAITING, tries=delivery.tries + 1, due_at=db_now() + step.after, **told)
+            self._put(delivery, State.WAITING, tries=tries, due_at=db_now() + step.after, **told)
 
     def failed_whole(self, batch: Sequence[Delivery], error: errors.ProviderError) -> None:
         """Note an error that met every delivery of a request."""
-        self._failure = error
+        if isinstance(error, errors.Held):
+            self._held = error
+        else:
+            self._failure = error
         if isinstance(error, errors.NotAuthorised):
             self._pause = "needs_reauth"
         elif isinstance(error, errors.EndpointGone):
             self._pause = "endpoint_gone"
         for delivery in batch:
-            if self._pause:
+            if self._held:
+                self._put(delivery, State.WAITING, reason=delivery.reason, vendor_words=delivery.vendor_words)
+            elif self._pause:
                 # Costs no try: it isn't the lead's fault, and it goes on where it was once a person has mended it.
-                self._put(delivery, State.WAITING, reason=error.code, vendor_words=error.words)
+                self._put(delivery, State.WAITING, reason=error.code, vendor_words=scrub_text(error.words)[:500])
             elif isinstance(error, errors.RetryLater):
                 self.add(delivery, Outcome.retry(error.code, error.words, error.after))
             else:
-                field = getattr(error, "field", "")
-                self.add(delivery, Outcome.rejected(error.code, error.words, field))
+                self.add(delivery, Outcome.rejected(error.code, error.words, getattr(error, "field", "")))
 
     def skip(self, delivery: Delivery, reason: str) -> None:
         """Note that a subject doesn't qualify."""
@@ -81,69 +90,91 @@ class Results:
         self._put(delivery, State.CANCELLED, reason=reason)
 
     def save(self) -> bool:
-        """Write everything; False where this connector has to stop."""
+        """Write everything; False where this connector has to stop for now."""
         with transaction.atomic():
-            self._calls.save()
-            for delivery in self._batch:
-                _settle(delivery, self._values[delivery.pk], self._calls.rows[-1].pk if self._calls.rows else None)
-            _supersede_older(self._connector, self._batch)
+            if self._calls:
+                self._calls.save()
+            call_id = self._calls.rows[-1].pk if self._calls and self._calls.rows else None
+            for delivery, values in self._values.values():
+                _settle(delivery, values if call_id is None else {**values, "call_id": call_id})
+            _supersede_older([delivery for delivery, _ in self._values.values()])
             self._save_connector()
-        return not self._pause
+        return not self._pause and not self._held
 
     def _put(self, delivery: Delivery, state: State, **values: Any) -> None:
         cleared = {"reason": "", "vendor_words": "", "field": ""}
         ended = {} if state == State.WAITING else {"settled_at": db_now()}
-        self._values[delivery.pk] = {"state": state, "revision": delivery.revision, **cleared, **ended, **values}
+        all_values = {"state": state, "revision": delivery.revision, **cleared, **ended, **values}
+        self._values[delivery.pk] = (delivery, all_values)
 
     def _save_connector(self) -> None:
         status = ConnectorState.objects.filter(pk=self._connector.pk)
         now = db_now()
+        if self._held:
+            until = now + timedelta(seconds=self._held.after)
+            status.update(held_until=until, held_because=self._held.code)
         if self._pause:
             status.filter(paused_at=None).update(paused_at=now, pause_reason=self._pause)
             log.warning("connector.paused", connector=str(self._connector.pk), reason=self._pause)
         if self._failure:
-            status.update(last_failure_at=now, last_failure=(self._failure.words or self._failure.code)[:300])
-        elif self._calls.rows:
-            status.update(last_success_at=now)
+            said = scrub_text(self._failure.words or self._failure.code)[:300]
+            status.update(last_failure_at=now, last_failure=said)
+        elif self._calls and self._calls.rows:
+            status.update(last_success_at=now, held_until=None, held_because="")
 
 
-def _settle(delivery: Delivery, values: dict[str, Any], call_id: uuid.UUID | None) -> None:
-    if call_id is not None:
-        values["call_id"] = call_id
+def _settle(delivery: Delivery, values: dict[str, Any]) -> None:
     if values["state"] == State.WAITING:
-        back_to_waiting(delivery, **values)
-    elif not Delivery.objects.settle(delivery, **values):
+        settled = back_to_waiting(delivery, **values)
+    else:
+        settled = Delivery.objects.settle(delivery, **values)
+    if not settled:
+        # Somebody took it over while we were calling. Our call may have come last at the vendor, with an older state:
+        # one more delivery makes the current state the vendor's last word.
         log.warning("delivery.lease_lost", delivery=str(delivery.pk))
+        _send_once_more(delivery)
 
 
-def back_to_waiting(delivery: Delivery, **values: Any) -> None:
-    """Let a claimed delivery wait again; where a newer one waits already, that one takes over its tries and time."""
+def back_to_waiting(delivery: Delivery, **values: Any) -> bool:
+    """Let a claimed delivery wait again; where a newer one waits already, that one takes over its tries and time.
+
+    False where somebody else has claimed it since.
+    """
     try:
         with transaction.atomic():
-            Delivery.objects.settle(delivery, **{**values, "state": State.WAITING})
+            return Delivery.objects.settle(delivery, **{**values, "state": State.WAITING})
     except IntegrityError:
         _same(delivery).filter(state=State.WAITING).update(
             tries=Greatest("tries", values.get("tries", delivery.tries)),
             due_at=Greatest("due_at", values.get("due_at", delivery.due_at)),
         )
-        Delivery.objects.settle(delivery, **{**values, "state": State.SUPERSEDED, "settled_at": db_now()})
+        return Delivery.objects.settle(delivery, **{**values, "state": State.SUPERSEDED, "settled_at": db_now()})
+
+
+def put_back(batch: Iterable[Delivery]) -> None:
+    """Let deliveries wait again that were claimed and never called; it costs them nothing."""
+    for delivery in batch:
+        back_to_waiting(delivery)
 
 
 def recover_lapsed(connector: Connector) -> None:
     """Let deliveries wait again whose sender vanished; the call may have had its effect, so it counts as a try."""
+    policy = retries.Policy.of(connector.retry_policy)
     for delivery in Delivery.objects.filter(connector=connector).lapsed(db_now()):
         tries = delivery.tries + 1
         told = {"tries": tries, "reason": "sender_vanished"}
-        if isinstance(retries.next_step(refused=False, tries=tries), retries.AskPerson):
+        if isinstance(retries.next_step(refused=False, tries=tries, policy=policy), retries.AskPerson):
             Delivery.objects.settle(delivery, state=State.NEEDS_YOU, settled_at=db_now(), **told)
         else:
             back_to_waiting(delivery, due_at=db_now(), **told)
 
 
-def _supersede_older(connector: Connector, batch: Sequence[Delivery]) -> None:
+def _supersede_older(batch: Sequence[Delivery]) -> None:
     """Close older deliveries of the same subjects that waited for a person: the newest word is the one that counts."""
+    if not batch:
+        return
     Delivery.objects.filter(
-        connector=connector,
+        connector=batch[0].connector_id,
         operation=batch[0].operation,
         subject_id__in=[delivery.subject_id for delivery in batch],
         state__in=[State.NEEDS_YOU, State.SKIPPED],
@@ -165,25 +196,49 @@ def send_again(*, deliveries: Iterable[Delivery]) -> int:
 
     What waits already is made due now; what is being sent is left alone.
     """
-    count = 0
+    count, connectors = 0, set()
     for delivery in deliveries:
         with transaction.atomic():
-            waits = _same(delivery).filter(state=State.WAITING).update(due_at=db_now(), tries=0)
-            if not waits:
-                fresh = {"state": State.WAITING, "due_at": db_now(), "tries": 0, "settled_at": None}
-                rows = Delivery.objects.filter(pk=delivery.pk, state__in=_RESENDABLE)
-                waits = rows.update(**fresh) if delivery.state != State.DELIVERED else _send_copy(delivery)
-            count += bool(waits)
-            wakeups.wake("connector", str(delivery.connector_id))
+            count += _send_again(delivery)
+        connectors.add(delivery.connector_id)
+    for connector_id in connectors:
+        wakeups.wake("connector", str(connector_id))
     return count
 
 
-def _send_copy(delivery: Delivery) -> int:
-    """Put in a new delivery beside a delivered one, which stays as the record of what was told."""
-    from integrations import outbox
+def _send_again(delivery: Delivery) -> bool:
+    now = db_now()
+    if _same(delivery).filter(state=State.WAITING).update(due_at=now, tries=0):
+        return True
+    if delivery.state == State.DELIVERED:
+        # It stays as the record of what the vendor was told.
+        return _send_once_more(delivery)
+    rows = Delivery.objects.filter(pk=delivery.pk, state__in=_RESENDABLE)
+    return bool(rows.update(state=State.WAITING, due_at=now, tries=0, settled_at=None))
 
+
+def _send_once_more(delivery: Delivery) -> bool:
+    """Put in a new delivery of the same subject and operation; joins one that waits."""
     want = outbox.Wanted(delivery.connector_id, delivery.subject_id, delivery.operation, delivery.subject_kind)
-    return len(outbox.put([want]))
+    return bool(outbox.put([want]))
+
+
+def erase(*, subject_kind: str, subject_id: uuid.UUID) -> int:
+    """Have every connector that was told of a subject forget it; returns how many erasures wait now.
+
+    Everything else for the subject is given up; a fresh capture makes new deliveries, which go after the erasure.
+    """
+    with transaction.atomic():
+        rows = Delivery.objects.filter(subject_kind=subject_kind, subject_id=subject_id)
+        told = rows.exclude(operation="erase").values_list("connector_id", "connector__provider").distinct()
+        able = {pk for pk, provider in told if issubclass(provider_class(provider), ContactEraser)}
+        open_states = [State.WAITING, State.NEEDS_YOU, State.SKIPPED]
+        others = rows.exclude(operation="erase").filter(state__in=open_states)
+        others.update(state=State.CANCELLED, reason="erased", settled_at=db_now())
+        outbox.put([outbox.Wanted(pk, subject_id, "erase", subject_kind) for pk in able])
+        for pk in able:
+            wakeups.wake("connector", str(pk))
+    return len(able)
 
 
 def cancel(*, deliveries: Iterable[Delivery]) -> int:

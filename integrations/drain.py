@@ -1,19 +1,26 @@
-"""The drainer: sends what waits at one connector, one drainer per connector at a time."""
+"""The drainer: sends what waits at one connector, one drainer per connector at a time.
+
+Only the requests themselves run in threads; everything that touches the database happens in the drainer's own.
+"""
 
 import time
 import uuid
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import F, Max, Min, Q, QuerySet
 
 from integrations import deliveries, outbox, subjects
 from integrations.calls import CallLog
-from integrations.connections import open_provider
+from integrations.connections import PATIENCE_SECONDS, in_flight_of, open_provider
+from integrations.egress import TOTAL_SECONDS
 from integrations.models import Connector, ConnectorState, Delivery
 from integrations.providers import errors
-from integrations.providers.base import Contact, ContactSink, Outcome, Provider
+from integrations.providers.base import Contact, ContactEraser, ContactSink, Outcome, Provider
 from integrations.providers.registry import provider_class
 from runtime import jobs, wakeups
 from runtime.clock import db_now
@@ -22,6 +29,11 @@ log = structlog.get_logger(__name__)
 
 KIND = "connector"
 _TURN_SECONDS = 20.0
+# A call must end before its lease does, also where tests shorten leases.
+_CALL_SECONDS = min(TOTAL_SECONDS, jobs.LEASE_SECONDS / 2)
+_PATIENCE_SECONDS = min(PATIENCE_SECONDS, jobs.LEASE_SECONDS / 12)
+# A batch refused as a whole with one of these holds a record that the vendor doesn't like; which one, halving finds.
+_WHOLE_BATCH = {400, 409, 413, 422}
 
 
 class Lease:
@@ -53,6 +65,42 @@ class Lease:
         return ConnectorState.objects.filter(pk=self.connector_id, fence=self.fence)
 
 
+@dataclass
+class Parcel:
+    """Deliveries of one operation that go into one request, with what is to be said of each."""
+
+    deliveries: list[Delivery]
+    contacts: list[Contact]
+
+    @property
+    def operation(self) -> str:
+        """The operation of all of them."""
+        return self.deliveries[0].operation
+
+    def halves(self) -> "list[Parcel]":
+        """Return two parcels with half of it each."""
+        middle = len(self.deliveries) // 2
+        return [
+            Parcel(self.deliveries[:middle], self.contacts[:middle]),
+            Parcel(self.deliveries[middle:], self.contacts[middle:]),
+        ]
+
+    def keep(self) -> bool:
+        """Make sure that its lease outlives a call; False where somebody else has taken it over."""
+        until = self.deliveries[0].lease_until
+        now = db_now()
+        if until is not None and until - now > timedelta(seconds=_CALL_SECONDS + _PATIENCE_SECONDS):
+            return True
+        fresh = now + timedelta(seconds=jobs.LEASE_SECONDS)
+        # Rows claimed together have the same end of lease, to the microsecond: whoever claimed since has another.
+        ids = [delivery.pk for delivery in self.deliveries]
+        mine = Delivery.objects.filter(pk__in=ids, state=Delivery.State.SENDING, lease_until=until)
+        kept = mine.update(lease_until=fresh)
+        for delivery in self.deliveries:
+            delivery.lease_until = fresh
+        return kept == len(self.deliveries)
+
+
 def drain(connector_id: uuid.UUID) -> None:
     """Send what is due at one connector until nothing is, for one turn at the most.
 
@@ -63,71 +111,124 @@ def drain(connector_id: uuid.UUID) -> None:
     turn_ends = time.monotonic() + _TURN_SECONDS
     while lease.take():
         try:
-            _send_due(lease, turn_ends)
+            connector = working(db_now()).select_related("credential").filter(pk=connector_id).first()
+            if connector is not None:
+                deliveries.recover_lapsed(connector)
+                Turn(connector, lease, turn_ends).run()
         finally:
             lease.release()
         if jobs.stopping.is_set() or time.monotonic() > turn_ends:
             wakeups.wake(KIND, str(connector_id))
             return
-        if not working().filter(pk=connector_id).exists() or not _has_due(connector_id):
+        if not working(db_now()).filter(pk=connector_id).exists() or not _has_due(connector_id):
             return
 
 
-def _send_due(lease: Lease, turn_ends: float) -> None:
-    connector = working().select_related("credential").filter(pk=lease.connector_id).first()
-    if connector is None:
-        return
-    deliveries.recover_lapsed(connector)
-    size = provider_class(connector.provider).batch_size
-    while time.monotonic() < turn_ends and not jobs.stopping.is_set() and lease.renew():
-        batch = Delivery.objects.claim_batch(connector.pk, size)
-        if not batch:
-            return
-        if not _send(connector, batch):
-            return
+class Turn:
+    """One drainer's turn: keeps up to `in_flight` requests on the wire, and the next parcel packed."""
+
+    def __init__(self, connector: Connector, lease: Lease, ends_at: float) -> None:
+        self._connector = connector
+        self._lease = lease
+        self._ends_at = ends_at
+        self._provider_class = provider_class(connector.provider)
+        self._in_flight = in_flight_of(connector)
+        self._packed: deque[Parcel] = deque()
+        self._sent: dict[Future[list[Outcome]], tuple[Parcel, CallLog]] = {}
+        self._may_go_on = True
+
+    def run(self) -> None:
+        """Send until nothing is due, time is up, or the connector has to stop; ends with nothing on the wire."""
+        with ThreadPoolExecutor(self._in_flight, thread_name_prefix="vendor") as pool:
+            while self._start(pool) or self._sent:
+                done, _ = wait(self._sent, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self._finish(future)
+        for parcel in self._packed:
+            deliveries.put_back(parcel.deliveries)
+
+    def _start(self, pool: ThreadPoolExecutor) -> bool:
+        """Put parcels on the wire while there is room, then pack the next one; True where something was started."""
+        started = False
+        while len(self._sent) < self._in_flight and (parcel := self._next_parcel()):
+            if not parcel.keep() or not self._lease.renew():
+                log.warning("drain.lease_lost", connector=str(self._connector.pk))
+                self._may_go_on = False
+                break
+            calls = CallLog(self._connector)
+            self._sent[pool.submit(self._call, parcel, calls)] = (parcel, calls)
+            started = True
+        if self._sent and not self._packed and (parcel := self._next_parcel()):
+            self._packed.append(parcel)
+        return started
+
+    def _next_parcel(self) -> Parcel | None:
+        if not self._may_go_on:
+            return None
+        if self._packed:
+            return self._packed.popleft()
+        while time.monotonic() < self._ends_at and not jobs.stopping.is_set():
+            batch = Delivery.objects.claim_batch(self._connector.pk, self._provider_class.batch_size)
+            if not batch:
+                return None
+            if parcel := self._pack(batch):
+                return parcel
+        return None
+
+    def _pack(self, batch: Sequence[Delivery]) -> Parcel | None:
+        """Load and map what each delivery is about; what can't be sent is settled here."""
+        loaded = subjects.load(batch[0].subject_kind, _told(self._connector, batch))
+        parcel, results = Parcel([], []), deliveries.Results(self._connector)
+        for delivery in batch:
+            subject = loaded.get(delivery.subject_id)
+            if subject is None:
+                results.cancel(delivery, "subject_gone")
+            elif not any(subject.contact.values.get(name) for name in self._provider_class.identifiers):
+                results.skip(delivery, "no_identifier")
+            else:
+                delivery.revision = subject.revision
+                try:
+                    contact = deliveries.mapped(self._connector, subject.contact)
+                except errors.Misconfigured as err:
+                    results.add(delivery, Outcome.rejected(err.code, err.words))
+                    continue
+                parcel.deliveries.append(delivery)
+                parcel.contacts.append(contact)
+        results.save()
+        return parcel if parcel.deliveries else None
+
+    def _call(self, parcel: Parcel, calls: CallLog) -> list[Outcome]:
+        """Do the operation; runs in a thread and touches no database."""
+        provider = open_provider(self._connector, calls, total_seconds=_CALL_SECONDS)
+        return _operate(provider, parcel)
+
+    def _finish(self, future: "Future[list[Outcome]]") -> None:
+        """Write down what became of a parcel, or halve it."""
+        parcel, calls = self._sent.pop(future)
+        results = deliveries.Results(self._connector, calls)
+        try:
+            for delivery, outcome in zip(parcel.deliveries, future.result(), strict=True):
+                results.add(delivery, outcome)
+        except errors.Refused as err:
+            if err.status in _WHOLE_BATCH and len(parcel.deliveries) > 1:
+                self._packed.extendleft(parcel.halves())
+            else:
+                results.failed_whole(parcel.deliveries, err)
+        except errors.ProviderError as err:
+            results.failed_whole(parcel.deliveries, err)
+        except Exception as err:
+            # A provider that breaks on an answer must not leave its leads without a word; they may have arrived.
+            log.exception("provider.failed", connector=str(self._connector.pk), provider=self._connector.provider)
+            results.failed_whole(parcel.deliveries, errors.OutcomeUnknown(type(err).__name__, code="provider_failed"))
+        self._may_go_on = results.save() and self._may_go_on
 
 
-def _send(connector: Connector, batch: Sequence[Delivery]) -> bool:
-    """Send one batch and write down what became of it; False where the connector can't go on."""
-    calls = CallLog(connector)
-    loaded = subjects.load(batch[0].subject_kind, _told(connector, batch))
-    provider_type = provider_class(connector.provider)
-    sendable, results = [], deliveries.Results(connector, batch, calls)
-    for delivery in batch:
-        subject = loaded.get(delivery.subject_id)
-        if subject is None:
-            results.cancel(delivery, "subject_gone")
-        elif not any(subject.contact.values.get(name) for name in provider_type.identifiers):
-            results.skip(delivery, "no_identifier")
-        else:
-            delivery.revision = subject.revision
-            sendable.append((delivery, subject.contact))
-    if sendable:
-        _call(connector, calls, sendable, results)
-    return results.save()
-
-
-def _call(
-    connector: Connector,
-    calls: CallLog,
-    sendable: Sequence[tuple[Delivery, Contact]],
-    results: deliveries.Results,
-) -> None:
-    operation = sendable[0][0].operation
-    try:
-        provider = open_provider(connector, calls)
-        outcomes = _operate(provider, operation, [deliveries.mapped(connector, c) for _, c in sendable])
-    except errors.ProviderError as err:
-        results.failed_whole([delivery for delivery, _ in sendable], err)
-        return
-    for (delivery, _), outcome in zip(sendable, outcomes, strict=True):
-        results.add(delivery, outcome)
-
-
-def _operate(provider: Provider, operation: str, contacts: Sequence[Contact]) -> list[Outcome]:
-    if operation == "upsert" and isinstance(provider, ContactSink):
-        return provider.upsert(contacts)
-    raise errors.Unsupported(f"{provider.name} has no operation {operation!r}.")
+def _operate(provider: Provider, parcel: Parcel) -> list[Outcome]:
+    if parcel.operation == "upsert" and isinstance(provider, ContactSink):
+        return provider.upsert(parcel.contacts)
+    if parcel.operation == "erase" and isinstance(provider, ContactEraser):
+        return [provider.erase(contact) for contact in parcel.contacts]
+    raise errors.Unsupported(f"{provider.name} has no operation {parcel.operation!r}.")
 
 
 def _told(connector: Connector, batch: Sequence[Delivery]) -> dict[uuid.UUID, int]:
@@ -142,9 +243,10 @@ def _told(connector: Connector, batch: Sequence[Delivery]) -> dict[uuid.UUID, in
     return dict.fromkeys(ids, 0) | dict(known)
 
 
-def working() -> QuerySet[Connector]:
-    """Return the connectors that may send: switched on and not paused."""
-    return Connector.objects.filter(is_active=True, status__paused_at=None)
+def working(now: datetime) -> QuerySet[Connector]:
+    """Return the connectors that may send: switched on, not paused, not held."""
+    free = Q(status__held_until=None) | Q(status__held_until__lte=now)
+    return Connector.objects.filter(free, is_active=True, status__paused_at=None)
 
 
 def _has_due(connector_id: uuid.UUID) -> bool:
@@ -154,11 +256,15 @@ def _has_due(connector_id: uuid.UUID) -> bool:
 def _due(now: datetime, limit: int) -> Sequence[str]:
     open_here = Delivery.objects.filter(outbox.due_work(now)).values("connector")
     free = Q(status__lease_until=None) | Q(status__lease_until__lt=now)
-    return [str(pk) for pk in working().filter(free, pk__in=open_here).values_list("pk", flat=True)[:limit]]
+    return [str(pk) for pk in working(now).filter(free, pk__in=open_here).values_list("pk", flat=True)[:limit]]
 
 
 def _next_due_at() -> datetime | None:
-    return Delivery.objects.filter(connector__in=working()).next_due_at()
+    """Return when a connector that may send has work, or one that is held may go on."""
+    now = db_now()
+    due = Delivery.objects.filter(connector__in=working(now)).next_due_at()
+    held = ConnectorState.objects.filter(held_until__gt=now).aggregate(at=Min("held_until"))["at"]
+    return min((at for at in (due, held) if at is not None), default=None)
 
 
 WORK = jobs.Kind(KIND, _due, _next_due_at, lambda id: drain(uuid.UUID(id)))

@@ -32,6 +32,25 @@ _REASONS: dict[str, tuple[str, str]] = {
     "rate_limited": ("{vendor} asked us to slow down", "It is tried again by itself."),
     "connect_failed": ("{vendor} could not be reached", "It is tried again by itself."),
     "garbled_reply": ("{vendor} gave an answer that could not be read", "It is tried again by itself."),
+    "busy": ("Too many calls to {vendor} were under way at once", "It is tried again by itself."),
+    "no_time_left": ("There was no time left to ask {vendor}", "It is tried again by itself."),
+    "tls_failed": (
+        "{vendor} could not prove who it is: its certificate is not valid",
+        "It is tried again by itself; if that goes on, ask the vendor.",
+    ),
+    "reply_too_long": ("{vendor} gave an answer that is far too long", "It is tried again by itself."),
+    "redirected": ("{vendor} sends us to another address{said}", "Correct the base address, then send again."),
+    "mapping": ("The mapping for {vendor} can't be worked out{said}", "Correct the mapping, then send again."),
+    "conflict": (
+        "{vendor} has another record with the same details{said}",
+        "Merge the two there, then send again.",
+    ),
+    "invalid_option": (
+        "{vendor} does not know this value of “{field}”",
+        "Add the value there or map another, then send again.",
+    ),
+    "read_only_field": ("{vendor} does not let “{field}” be written", "Leave it out of the mapping, then send again."),
+    "ambiguous": ("{vendor} knows several records that fit", "Merge them there, then send again."),
     "sender_vanished": ("The worker stopped while it was sending", "It is sent again by itself."),
     "batch_conflict": ("{vendor} refused the whole batch because of a conflict", "It is tried again by itself."),
     "no_identifier": (

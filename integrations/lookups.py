@@ -157,6 +157,9 @@ def _ask(kind: _Kind, connector: Connector, wanted: str, ends_at: float) -> Any:
     calls = CallLog(connector)
     try:
         value = _asked_twice(kind, open_provider(connector, calls, ends_at=ends_at), wanted, ends_at)
+    except errors.Held:
+        # Nothing was sent: there is nothing to note of the connector.
+        raise
     except errors.ProviderError as err:
         log.warning("lookup.failed", kind=kind.name, connector=str(connector.pk), code=err.code, status=err.status)
         _settle(connector, calls, err)

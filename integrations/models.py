@@ -42,6 +42,19 @@ class Connector(models.Model):
     config = models.JSONField(default=dict, blank=True)
     operations = models.JSONField(default=list, blank=True)
     lead_filter = models.JSONField(default=dict, blank=True)
+    retry_policy = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='When to try again, in seconds: {"trouble": [10, 60, …], "refusal": [300, …]}; empty = the usual.',
+    )
+    quota = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='The vendor’s limit: {"requests": 100, "seconds": 10}; empty = what is usual for this vendor.',
+    )
+    max_in_flight = models.PositiveSmallIntegerField(
+        null=True, blank=True, verbose_name="calls at once", help_text="Empty = what is usual for this vendor."
+    )
     lookup_order = models.PositiveSmallIntegerField(default=100, help_text="Lower is asked first.")
     is_active = models.BooleanField(default=True)
     is_demo = models.BooleanField(default=False, editable=False)
@@ -62,6 +75,8 @@ class ConnectorState(models.Model):
     fence = models.PositiveBigIntegerField(default=0)
     paused_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.CharField(max_length=32, blank=True)
+    held_until = models.DateTimeField(null=True, blank=True)
+    held_because = models.CharField(max_length=16, blank=True)
     last_success_at = models.DateTimeField(null=True, blank=True)
     last_failure_at = models.DateTimeField(null=True, blank=True)
     last_failure = models.CharField(max_length=300, blank=True)

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q
@@ -90,7 +90,7 @@ def put(wanted: Sequence[Wanted]) -> list[uuid.UUID]:
     from integrations.models import Delivery
 
     now = db_now()
-    values: list[object] = []
+    values: list[Any] = []
     for want in sorted(wanted, key=lambda want: (want.subject_id, str(want.connector_id), want.operation)):
         row = Delivery(
             id=uuid7(),
@@ -111,8 +111,8 @@ def put(wanted: Sequence[Wanted]) -> list[uuid.UUID]:
         return [uuid.UUID(str(row[0])) for row in cursor.fetchall()]
 
 
-def _prepared(row: "Delivery", column: str) -> object:
-    field: models.Field[object, object] = next(f for f in row._meta.concrete_fields if f.column == column)
+def _prepared(row: "Delivery", column: str) -> Any:
+    field: models.Field[Any, Any] = next(f for f in row._meta.concrete_fields if f.column == column)
     return field.get_db_prep_save(getattr(row, field.attname), connection)
 
 

@@ -1,6 +1,7 @@
 """When a delivery is tried again, and when a person is asked instead. Pure: no clock, no database."""
 
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -28,15 +29,33 @@ class AskPerson:
     """Trying again by itself makes no sense any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How long a connector waits after each failure, in seconds; after the last entry a person is asked."""
+
+    trouble: Sequence[float] = TROUBLE
+    refusal: Sequence[float] = REFUSAL
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Sequence[float]]) -> "Policy":
+        """Return the usual policy with what a connector changes (`Connector.retry_policy`)."""
+        return cls(tuple(settings.get("trouble", TROUBLE)), tuple(settings.get("refusal", REFUSAL)))
+
+
 def next_step(
-    *, refused: bool, tries: int, retry_after: float | None = None, spread: float | None = None
+    *,
+    refused: bool,
+    tries: int,
+    policy: Policy = Policy(),
+    retry_after: float | None = None,
+    spread: float | None = None,
 ) -> Again | AskPerson:
     """Say what follows the failure that was try number `tries` (from 1).
 
     `retry_after` is what the vendor asked for, in seconds: never earlier, capped at a day. `spread` in -1…1 replaces
     the random ±20 % in tests.
     """
-    table = REFUSAL if refused else TROUBLE
+    table = policy.refusal if refused else policy.trouble
     if tries > len(table):
         return AskPerson()
     chance = random.uniform(-1, 1) if spread is None else spread  # noqa: S311 (spreads load, guards nothing)

@@ -38,10 +38,11 @@ class CallOutcomeFilter(admin.SimpleListFilter):
 class CallAdmin(RecordAdmin):
     """Every request to a vendor and its answer, scrubbed."""
 
-    list_display = ("when", "connector", "purpose", "shown_request", "shown_status", "items", "took")
+    list_display = ("when", "connector", "purpose", "shown_path", "shown_status", "items", "took")
     list_filter = (CallOutcomeFilter, "connector", "at")
     list_select_related = ("connector",)
     search_fields = ("url", "error", "purpose__exact")
+    empty_words = "No vendor was called yet. Every request to one and its answer appear here."
     ordering = ("-at",)
     fields = (
         "when",
@@ -83,6 +84,12 @@ class CallAdmin(RecordAdmin):
     def shown_request(self, call: Call) -> SafeString:
         """What was sent where."""
         return format_html('<span class="sb-code">{} {}</span>', call.method, call.url)
+
+    @admin.display(description="request", ordering="url")
+    def shown_path(self, call: Call) -> SafeString:
+        """What was sent, without the host that the connector stands for."""
+        parts = call.url.split("/", 3)
+        return format_html('<span class="sb-code">{} /{}</span>', call.method, parts[3] if len(parts) > 3 else "")
 
     @admin.display(description="status", ordering="status")
     def shown_status(self, call: Call) -> SafeString:

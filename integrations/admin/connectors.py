@@ -81,6 +81,7 @@ class ConnectorAdmin(ProviderPageAdmin):
     list_filter = (PauseFilter, "provider")
     list_select_related = ("status",)
     search_fields = ("name", "base_url")
+    empty_words = "No system is connected yet. Store its key under Credentials first, then connect it here."
     buttons = ("test", "pause", "resume")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connector]:

@@ -22,6 +22,7 @@ class CredentialAdmin(ProviderPageAdmin):
     list_display = ("name", "shown_provider", "host", "shown_state", "used_by", "changed")
     list_filter = ("provider",)
     search_fields = ("name", "host")
+    empty_words = "No key is stored yet. A system needs one before it can be connected."
     ordering = ("name",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Credential]:

@@ -14,7 +14,7 @@ from integrations.admin.subjects import subject_names
 from integrations.explanations import explain
 from integrations.models import Delivery
 from runtime.admin import PageList, RecordAdmin, button
-from runtime.display import ago, badge, counted
+from runtime.display import ago, badge, counted, due
 
 State = Delivery.State
 
@@ -59,6 +59,7 @@ class DeliveryAdmin(RecordAdmin):
     list_select_related = ("connector",)
     search_fields = ("vendor_words", "external_id__exact", "reason__exact", "field__exact")
     search_help_text = "A lead's or delivery's id, an id at the vendor, or the vendor's words"
+    empty_words = "Nothing was sent yet. Every lead that a connector wants gets a delivery here."
     id_fields = ("pk", "subject_id")
     ordering = ("-created_at",)
     actions = ("send_selected_again", "cancel_selected")
@@ -124,12 +125,12 @@ class DeliveryAdmin(RecordAdmin):
     @admin.display(description="when", ordering="due_at")
     def when(self, delivery: Delivery) -> SafeString:
         """When it is tried next, or when it was settled."""
-        return ago(delivery.due_at if delivery.state == State.WAITING else delivery.settled_at, never="now")
+        return due(delivery.due_at) if delivery.state == State.WAITING else ago(delivery.settled_at, never="now")
 
     @admin.display(description="next try")
     def next_try(self, delivery: Delivery) -> SafeString:
         """When it is tried again by itself."""
-        return ago(delivery.due_at if delivery.state == State.WAITING else None, never="none by itself")
+        return due(delivery.due_at) if delivery.state == State.WAITING else ago(None, never="none by itself")
 
     @admin.display(description="created")
     def created(self, delivery: Delivery) -> SafeString:

@@ -216,6 +216,14 @@ class ContactSink(ABC):
         """Write up to `batch_size` contacts; one outcome each, in order. Raises: errors.ProviderError for all."""
 
 
+class ContactEraser(ABC):
+    """Forgets contacts for good."""
+
+    @abstractmethod
+    def erase(self, contact: Contact) -> Outcome:
+        """Erase one contact; one that is not known counts as erased. Raises: errors.ProviderError."""
+
+
 class InventorySource(ABC):
     """Knows stock."""
 
@@ -234,6 +242,7 @@ class OrderSource(ABC):
 
 CAPABILITIES: Mapping[str, type] = {
     "contacts": ContactSink,
+    "erasure": ContactEraser,
     "inventory": InventorySource,
     "orders": OrderSource,
 }

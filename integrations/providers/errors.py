@@ -35,6 +35,14 @@ class OutcomeUnknown(RetryLater):
     code = "no_answer"
 
 
+class Held(ProviderError):
+    """We hold the request back ourselves (`code` is "quota" or "breaker"): it was not sent and costs no try."""
+
+    def __init__(self, because: str, *, after: float) -> None:
+        super().__init__(code=because)
+        self.after = after
+
+
 class Refused(ProviderError):
     """The vendor will not take this as it is; `field` names what it disliked, where it says so."""
 

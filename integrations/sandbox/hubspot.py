@@ -144,7 +144,7 @@ class HubSpot(Vendor):
             written = iter(done)
             results = [Written(error=held_back[n]) if n in held_back else next(written) for n in range(len(writes))]
             effects = [
-                ("create" if result.is_new else "update", _label(write, result))
+                ("create" if result.is_new else "update", _label(write, result), write.properties)
                 for write, result in zip(writes, results, strict=True)
                 if result.contact
             ]
@@ -171,7 +171,8 @@ class HubSpot(Vendor):
         if result.error or not result.contact:
             raise RefusedError(result.status, result.error or {})
         operation = "create" if result.is_new else "update"
-        record_effects(db, self.key, request.request_id, [(operation, _label(write, result))])
+        effect = (operation, _label(write, result), write.properties)
+        record_effects(db, self.key, request.request_id, [effect])
         return json_reply(status, result.contact)
 
     def read(self, request: Request, contact_id: str) -> Reply:
@@ -203,7 +204,7 @@ class HubSpot(Vendor):
             if row is not None:
                 db.execute("DELETE FROM hubspot_contacts WHERE id = ?", (row[0],))
                 label = contacts.properties_of(row).get("email") or str(row[0])
-                record_effects(db, self.key, request.request_id, [("erase", label)])
+                record_effects(db, self.key, request.request_id, [("erase", label, {})])
         return Reply(204)
 
     def properties(self, request: Request) -> Reply:

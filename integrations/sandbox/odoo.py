@@ -15,7 +15,7 @@ from integrations.sandbox.odoo_domain import compile_domain
 from integrations.sandbox.odoo_errors import OdooError, error_body
 from integrations.sandbox.odoo_models import MODELS, Model, Record, check_field, check_path, checked, described
 from integrations.sandbox.odoo_seed import seed
-from integrations.sandbox.store import Store, record_effects
+from integrations.sandbox.store import Effect, Store, record_effects
 from integrations.sandbox.vendor import Table, Vendor, route
 from integrations.sandbox.wire import Reply, Request, json_reply, utc_now
 
@@ -232,7 +232,7 @@ class Odoo(Vendor):
         with self.store.transaction() as db:
             records = self._browse(model, ids)
             db.executemany("DELETE FROM odoo_records WHERE model = ? AND id = ?", [(model.name, n) for n in ids])
-            effects = [(f"{model.name}.unlink", _label(record)) for record in records]
+            effects: list[Effect] = [(f"{model.name}.unlink", _label(record), {}) for record in records]
             record_effects(db, self.key, request.request_id, effects)
             for record in records:
                 del self._records[model.name][record["id"]]
@@ -241,7 +241,7 @@ class Odoo(Vendor):
     def _save(self, db: Any, request: Request, model: Model, method: str, records: list[Record]) -> None:
         rows = [(model.name, record["id"], json.dumps(record)) for record in records]
         db.executemany("INSERT OR REPLACE INTO odoo_records VALUES (?, ?, ?)", rows)
-        effects = [(f"{model.name}.{method}", _label(record)) for record in records]
+        effects: list[Effect] = [(f"{model.name}.{method}", _label(record), {}) for record in records]
         record_effects(db, self.key, request.request_id, effects)
 
     def rows(self, kind: str) -> list[dict[str, Any]] | None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from integrations.sandbox.wire import utc_now
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 EFFECTS = """
 CREATE TABLE IF NOT EXISTS effects (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    at TEXT NOT NULL, vendor TEXT NOT NULL, operation TEXT NOT NULL, key TEXT NOT NULL, request_id TEXT NOT NULL
+    at TEXT NOT NULL, vendor TEXT NOT NULL, operation TEXT NOT NULL, key TEXT NOT NULL, request_id TEXT NOT NULL,
+    sent TEXT NOT NULL
 );
 """
+
+Effect = tuple[str, str, Mapping[str, str]]
+"""What was done, to what, and what was said of it (operation, key, properties)."""
 
 
 class Store:
@@ -79,21 +84,21 @@ class Store:
             self._connection.close()
 
     def effects(self, *, vendor: str = "", after: int = 0, limit: int = -1) -> list[dict[str, Any]]:
-        """What requests have changed, oldest first."""
-        columns = ("seq", "at", "vendor", "operation", "key", "request_id")
+        """What requests have changed, oldest first; `sent` is what they said of it."""
+        columns = ("seq", "at", "vendor", "operation", "key", "request_id", "sent")
         rows = self.rows(
             f"SELECT {', '.join(columns)} FROM effects WHERE seq > ? AND (? = '' OR vendor = ?) ORDER BY seq LIMIT ?",
             (after, vendor, vendor, limit),
         )
-        return [dict(zip(columns, row, strict=True)) for row in rows]
+        return [dict(zip(columns, (*row[:-1], json.loads(row[-1])), strict=True)) for row in rows]
 
 
 def record_effects(
-    db: sqlite3.Connection, vendor: str, request_id: str, effects: Iterable[tuple[str, str]], at: str = ""
+    db: sqlite3.Connection, vendor: str, request_id: str, effects: Iterable[Effect], at: str = ""
 ) -> None:
-    """Note (operation, key) pairs in the transaction that makes them true."""
+    """Note effects in the transaction that makes them true."""
     now = at or utc_now()
     db.executemany(
-        "INSERT INTO effects (at, vendor, operation, key, request_id) VALUES (?, ?, ?, ?, ?)",
-        [(now, vendor, operation, key, request_id) for operation, key in effects],
+        "INSERT INTO effects (at, vendor, operation, key, request_id, sent) VALUES (?, ?, ?, ?, ?, ?)",
+        [(now, vendor, operation, key, request_id, json.dumps(sent)) for operation, key, sent in effects],
     )

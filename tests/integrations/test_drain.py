@@ -1,10 +1,16 @@
 """The way from the outbox to a vendor, over real HTTP to the sandbox CRM."""
 
+import threading
+import time
+
 import pytest
+from django.db import connection
 
 from integrations import deliveries
 from integrations.drain import Lease, drain
 from integrations.models import Call, ConnectorState, Delivery
+from integrations.providers.base import Outcome
+from integrations.quota import Quota
 from leads.capture import lead_capture
 from leads.services import LeadData, deliveries_of
 from runtime import jobs
@@ -162,3 +168,82 @@ def test_cancelled_deliveries_are_not_sent(sandbox, crm, client_row):
     assert deliveries.cancel(deliveries=deliveries_of(lead.pk)) == 1
     drain(crm.pk)
     assert sandbox.contacts() == []
+
+
+def test_a_batch_refused_whole_is_halved_until_the_bad_one_stands_alone(sandbox, crm, client_row):
+    leads = [capture(client_row, f"lead{n}@example.com") for n in range(8)]
+    sandbox.fault(vendor="hubspot", batch_conflict=True)
+    drain(crm.pk)
+    assert len(sandbox.contacts()) == 8
+    assert {row.tries for lead in leads for row in deliveries_of(lead.pk)} == {0}
+
+
+def test_several_calls_are_on_the_wire_at_once(sandbox, crm, client_row, monkeypatch):
+    monkeypatch.setattr("integrations.providers.hubspot.provider.HubSpot.batch_size", 1)
+    for n in range(6):
+        capture(client_row, f"lead{n}@example.com")
+    crm.max_in_flight = 3
+    crm.save()
+    sandbox.fault(vendor="hubspot", hang=True)
+    thread = threading.Thread(target=lambda: (drain(crm.pk), connection.close()))
+    thread.start()
+    wait_until(lambda: sandbox.ask("GET", "/_faults")["faults"][0]["taken"] == 3)
+    sandbox.clear_faults()
+    thread.join(60)
+    assert len(sandbox.contacts()) == 6
+
+
+def wait_until(condition, seconds=20):
+    ends_at = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends_at, "it did not happen"
+        time.sleep(0.05)
+
+
+def test_a_vendor_over_its_quota_is_left_alone_and_no_try_is_spent(sandbox, crm, client_row, monkeypatch):
+    monkeypatch.setattr("integrations.drain._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("integrations.connections.PATIENCE_SECONDS", 0.0)
+    Quota(crm.pk, None).close(120)
+    lead = capture(client_row)
+    drain(crm.pk)
+    [delivery] = deliveries_of(lead.pk)
+    state = ConnectorState.objects.get(pk=crm.pk)
+    assert (delivery.state, delivery.tries, state.held_because) == ("waiting", 0, "quota")
+    assert sandbox.requests() == []
+
+
+def test_the_connectors_own_retry_table_is_kept_to(sandbox, crm, client_row, later):
+    crm.retry_policy = {"trouble": [5, 5]}
+    crm.save()
+    lead = capture(client_row)
+    sandbox.fault(vendor="hubspot", status=500)
+    for _ in range(3):
+        drain(crm.pk)
+        later(seconds=7)
+    [delivery] = deliveries_of(lead.pk)
+    assert (delivery.state, delivery.tries) == ("needs_you", 3)
+
+
+def test_who_lost_its_delivery_while_calling_has_the_current_state_sent_once_more(sandbox, crm, client_row, later):
+    lead = capture(client_row)
+    [stale] = Delivery.objects.claim_batch(crm.pk, 10)
+    later(seconds=jobs.LEASE_SECONDS + 1)
+    drain(crm.pk)
+    results = deliveries.Results(crm)
+    results.add(stale, Outcome.delivered("101"))
+    results.save()
+    assert sorted(Delivery.objects.filter(subject_id=lead.pk).values_list("state", flat=True)) == [
+        "delivered",
+        "waiting",
+    ]
+
+
+def test_an_erased_lead_is_forgotten_by_the_vendor_and_nothing_older_follows(sandbox, crm, client_row):
+    lead = capture(client_row)
+    drain(crm.pk)
+    capture(client_row, message="still waiting")
+    assert deliveries.erase(subject_kind="lead", subject_id=lead.pk) == 1
+    drain(crm.pk)
+    assert sandbox.contacts() == []
+    states = Delivery.objects.filter(subject_id=lead.pk).order_by("created_at").values_list("operation", "state")
+    assert list(states) == [("upsert", "delivered"), ("upsert", "cancelled"), ("erase", "delivered")]

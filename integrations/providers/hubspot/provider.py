@@ -6,14 +6,14 @@ Source: https://developers.hubspot.com/docs/api-reference (CRM API v3; limits of
 from collections.abc import Sequence
 from typing import Any
 
-from integrations.providers.base import Check, Contact, ContactSink, Outcome, Provider
+from integrations.providers.base import Check, Contact, ContactEraser, ContactSink, Outcome, Provider
 from integrations.providers.hubspot.contacts import batch, outcomes
 from integrations.providers.hubspot.problems import raise_for
 
 _CONTACTS = "/crm/v3/objects/contacts"
 
 
-class HubSpot(Provider, ContactSink):
+class HubSpot(Provider, ContactSink, ContactEraser):
     """Writes contacts by e-mail, a hundred in one request; a private app's token or an OAuth token signs in."""
 
     key = "hubspot"
@@ -57,6 +57,14 @@ class HubSpot(Provider, ContactSink):
         raise_for(reply, items=len(keyed))
         became = dict(zip((contact.id for contact in keyed), outcomes(keyed, reply.json()), strict=True))
         return [became.get(contact.id, _NO_EMAIL) for contact in contacts]
+
+    def erase(self, contact: Contact) -> Outcome:
+        """Delete a contact for good, with everything HubSpot knows of it."""
+        body = {"objectId": contact.email, "idProperty": "email"}
+        reply = self.session.request("POST", f"{_CONTACTS}/gdpr-delete", purpose="erase", json=body)
+        if reply.status != 404:
+            raise_for(reply)
+        return Outcome.delivered()
 
 
 _NO_EMAIL = Outcome.rejected("no_identifier", "A contact needs an e-mail address here.", "email")

@@ -1,0 +1,86 @@
+"""Stands before every request to a vendor: its quota and its breaker, whoever calls."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from integrations.breaker import Breaker
+from integrations.providers import errors
+from integrations.providers.base import Reply, Session
+from integrations.providers.replies import retry_after
+from integrations.quota import Quota
+
+log = structlog.get_logger(__name__)
+
+# A vendor that says "too many" and not for how long is left alone so long.
+_UNTOLD_PAUSE = 2.0
+# Our own haste, not the vendor's fault.
+_OURS = {"no_time_left", "busy"}
+
+
+class GuardedSession:
+    """A session that waits for its turn, at most `patience` seconds (implements `providers.base.Session`)."""
+
+    def __init__(
+        self, inner: Session, *, quota: Quota, breaker: Breaker, patience: float, counts_silence: bool
+    ) -> None:
+        self._inner = inner
+        self._quota = quota
+        self._breaker = breaker
+        self._patience = patience
+        # A look-up gives up at its own deadline: that it got no answer by then doesn't say that the vendor is down.
+        self._counts_silence = counts_silence
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        purpose: str,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        items: int = 1,
+        max_bytes: int = 1_000_000,
+    ) -> Reply:
+        """Send one request when it is allowed. Raises: errors.Held, and what the session raises."""
+        self._await_turn()
+        try:
+            reply = self._inner.request(
+                method,
+                path,
+                purpose=purpose,
+                json=json,
+                form=form,
+                params=params,
+                headers=headers,
+                items=items,
+                max_bytes=max_bytes,
+            )
+        except errors.OutcomeUnknown:
+            if self._counts_silence:
+                self._breaker.note(is_well=False)
+            raise
+        except errors.RetryLater as err:
+            if err.code not in _OURS:
+                self._breaker.note(is_well=False)
+            raise
+        if reply.status == 429:
+            self._quota.close(retry_after(reply.headers) or _UNTOLD_PAUSE)
+        self._breaker.note(is_well=reply.status < 500)
+        return reply
+
+    def _await_turn(self) -> None:
+        ends_at = time.monotonic() + self._patience
+        while True:
+            because, seconds = "breaker", self._breaker.wait()
+            if not seconds:
+                because, seconds = "quota", self._quota.take()
+            if not seconds:
+                return
+            if time.monotonic() + seconds > ends_at:
+                raise errors.Held(because, after=seconds)
+            time.sleep(seconds)
