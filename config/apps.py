@@ -3,6 +3,7 @@
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
+from django.core import checks
 
 
 class ConfigConfig(AppConfig):
@@ -12,10 +13,12 @@ class ConfigConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Choose the broker, once per process."""
+        """Have the settings checked, and choose the broker, once per process."""
         from config import broker
+        from config.checks import check_settings
         from runtime import wakeups
 
+        checks.register(check_settings)
         wakeups.use(wakeups.Wakeups(broker.build(), is_external=bool(settings.BROKER_URL)))
 
 

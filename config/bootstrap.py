@@ -41,6 +41,7 @@ def step(words, arguments, advice):
     sys.stdout.flush()
     code, said = run(arguments)
     sys.stdout.write(" %.0f s\n" % (time.time() - started))
+    sys.stdout.flush()
     if code:
         sys.stderr.write(said + "\n")
         stop(advice)

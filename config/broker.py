@@ -8,8 +8,10 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import Middleware, ShutdownNotifications, TimeLimit
 
+from config.env import SettingError
 
-class DatabaseConnections(Middleware):
+
+class DatabaseConnections(Middleware):  # type: ignore[misc]
     """Lets go of a database connection that broke, before and after each message."""
 
     def before_process_message(self, broker: dramatiq.Broker, message: dramatiq.Message) -> None:
@@ -27,10 +29,18 @@ class DatabaseConnections(Middleware):
 
 
 def build() -> dramatiq.Broker:
-    """Return the configured broker. Retries are not among its middleware: the database has the schedule."""
+    """Return the configured broker. Retries are not among its middleware: the database has the schedule.
+
+    Raises: SettingError.
+    """
     url, middleware = settings.BROKER_URL, [TimeLimit(), ShutdownNotifications(), DatabaseConnections()]
     if not url:
         return StubBroker(middleware=middleware)
-    if url.startswith(("redis://", "rediss://", "unix://")):
-        return RedisBroker(url=url, middleware=middleware)
-    return RabbitmqBroker(url=url, confirm_delivery=True, middleware=middleware)
+    try:
+        if url.startswith(("redis://", "rediss://", "unix://")):
+            return RedisBroker(url=url, middleware=middleware)
+        if url.startswith(("amqp://", "amqps://")):
+            return RabbitmqBroker(url=url, confirm_delivery=True, middleware=middleware)
+    except ValueError as err:
+        raise SettingError(f"BROKER_URL cannot be read: {err}") from err
+    raise SettingError("BROKER_URL must start with amqp://, amqps://, redis://, rediss:// or unix://")

@@ -82,12 +82,11 @@ def _client(known: dict[str, Any]) -> dict[str, str]:
 
 
 def _connector(name: str, provider: str, base_url: str, api_key: str, operations: list[str]) -> None:
-    host = base_url.split("/")[2]
     connector = Connector.objects.filter(name=name, is_demo=True).select_related("credential").first()
     if connector is None:
         credential = Credential.objects.filter(name=name).first()
         credential = credential or integrations.credential_save(
-            name=name, provider=provider, host=host, secrets={"api_key": api_key}
+            name=name, provider=provider, host="127.0.0.1", secrets={"api_key": api_key}
         )
         Connector.objects.create(
             name=name,
@@ -100,7 +99,6 @@ def _connector(name: str, provider: str, base_url: str, api_key: str, operations
     elif connector.base_url != base_url:
         # The sandbox has moved to another port; what a person changed on the connector stays.
         Connector.objects.filter(pk=connector.pk).update(base_url=base_url)
-        Credential.objects.filter(pk=connector.credential_id).update(host=host)
 
 
 def _source(known: dict[str, Any]) -> str:

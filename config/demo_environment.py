@@ -32,6 +32,7 @@ def prepare() -> None:
     _write(folder, values)
     os.environ.update(values, DEMO_MODE="1", DATA_DIR=str(folder))
     # The demo is for this machine: its keys and its admin are printed on the screen.
+    os.environ["HOST"] = _LOOPBACK
     os.environ["ALLOWED_HOSTS"] = "localhost,127.0.0.1,[::1]"
     os.environ["EGRESS_ALLOW"] = f"{_LOOPBACK}:{values['SANDBOX_PORT']}"
 
@@ -52,16 +53,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def is_free(port: int, host: str = _LOOPBACK) -> bool:
-    """Say whether a program could listen there now."""
+def obstacle(port: int, host: str = _LOOPBACK) -> str:
+    """Return why no program can listen there now; empty where one can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+        except OSError as err:
+            return str(err.strerror)
+        except OverflowError:
+            return "a port is a number up to 65535"
+    return ""
 
 
 def _read(folder: Path) -> dict[str, str]:
@@ -76,7 +79,7 @@ def _read(folder: Path) -> dict[str, str]:
 def _write(folder: Path, values: dict[str, str]) -> None:
     text = "".join(f"{name}={value}\n" for name, value in sorted(values.items()))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(folder / "secrets.env", text)
     except OSError as err:
         advice = "Set DATA_DIR to a folder you may write to, such as DATA_DIR=$HOME/shopbotly make run."

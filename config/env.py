@@ -1,12 +1,13 @@
 """Typed reading of the environment; every setting of an installation goes through here."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 
 class SettingError(ValueError):
-    """A setting cannot be read; says which and what it must be."""
+    """A setting can't be used as it is; the message names it and says what to do."""
 
 
 def load_file(path: Path) -> None:
@@ -17,10 +18,6 @@ def load_file(path: Path) -> None:
         name, found, value = line.partition("=")
         if found and not line.startswith("#") and f"{name}_FILE" not in os.environ:
             os.environ.setdefault(name.strip(), value.strip())
-
-
-class BadSetting(ValueError):
-    """A setting can't be read; the message names it and says what is accepted."""
 
 
 def env_str(name: str, default: str = "") -> str:
@@ -55,6 +52,14 @@ def env_int(name: str, default: int) -> int:
 def env_list(name: str, default: str = "") -> list[str]:
     """Return a comma-separated setting as a list, blanks dropped."""
     return [part.strip() for part in env_str(name, default).split(",") if part.strip()]
+
+
+def private_folder(path: str | Path) -> Path:
+    """Return a folder that others can't look into, made where it is missing; a system check says if it can't be."""
+    folder = Path(path)
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def database(url: str, data_dir: Path) -> dict[str, object]:

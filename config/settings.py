@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from config.env import database, env_bool, env_int, env_list, env_str, load_file
+from config.env import database, env_bool, env_int, env_list, env_str, load_file, private_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
 
 DEMO_MODE = env_bool("DEMO_MODE")
-DATA_DIR = Path(env_str("DATA_DIR") or BASE_DIR / "var")
+DATA_DIR = private_folder(env_str("DATA_DIR") or BASE_DIR / "var")
 if DEMO_MODE:
     load_file(DATA_DIR / "secrets.env")  # written by `manage.py up --demo`
 DEBUG = False
@@ -23,7 +23,12 @@ DATABASES = {"default": database(env_str("DATABASE_URL"), DATA_DIR)}
 BROKER_URL = env_str("BROKER_URL")
 CACHE_URL = env_str("CACHE_URL")
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CACHE_URL,
+        # A server that hangs must not hang a request: without an answer, limits fail open.
+        "OPTIONS": {"socket_timeout": 1.0, "socket_connect_timeout": 1.0},
+    }
     if CACHE_URL
     else {"BACKEND": "runtime.cache.FileCache", "LOCATION": str(DATA_DIR / "counters.sqlite3")}
 }
@@ -173,6 +178,10 @@ SPECTACULAR_SETTINGS = {
 }
 
 DEFAULT_REGION = env_str("DEFAULT_REGION")  # such as DE: phone numbers without a country code are read there
+
+# After this many seconds work whose worker vanished is taken up again. Must outlive a call to a vendor (30 s): shorter
+# is for rehearsals, where the same call twice does no harm.
+JOB_LEASE_SECONDS = env_int("JOB_LEASE_SECONDS", 60)
 
 LOG_LEVEL = env_str("LOG_LEVEL", "INFO")
 LOGGING_CONFIG = None  # runtime.logs sets up one JSON line per event, scrubbed.

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 _STOP_SECONDS = 9.0
@@ -18,10 +19,14 @@ _WELL_SECONDS = 30.0
 
 @dataclass
 class Child:
-    """A process to keep running; its output is passed on line by line, marked with its name."""
+    """A process to keep running; its output is passed on line by line, marked with its name.
+
+    One that `stops_last` is needed by the others until they have finished.
+    """
 
     name: str
     command: Sequence[str]
+    stops_last: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
     started_at: float = 0.0
@@ -61,9 +66,13 @@ class Supervisor:
     def __init__(self, children: Sequence[Child]) -> None:
         self.children = children
         self._stopped = threading.Event()
+        self._exit_code = 0
 
-    def run(self, after_start: Callable[[], None]) -> None:
-        """Start everything, call `after_start` once, and watch until `stop`; then stop everything."""
+    def run(self, after_start: Callable[[], None]) -> int:
+        """Start everything, call `after_start` once, and watch until `stop`; then stop everything.
+
+        Returns the exit code for the whole program.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
         try:
@@ -75,9 +84,11 @@ class Supervisor:
                     self._look_after(child)
         finally:
             self._stop_children()
+        return self._exit_code
 
-    def stop(self) -> None:
+    def stop(self, exit_code: int = 0) -> None:
         """Have `run` end."""
+        self._exit_code = exit_code
         self._stopped.set()
 
     def _look_after(self, child: Child) -> None:
@@ -95,9 +106,13 @@ class Supervisor:
 
     def _stop_children(self) -> None:
         ends_at = time.monotonic() + _STOP_SECONDS
-        for child in self.children:
+        for stops_last in (False, True):
+            self._stop([child for child in self.children if child.stops_last is stops_last], ends_at)
+
+    def _stop(self, children: Sequence[Child], ends_at: float) -> None:
+        for child in children:
             child.signal(signal.SIGTERM)
-        for child in self.children:
+        for child in children:
             if child.process is None:
                 continue
             try:
@@ -121,5 +136,6 @@ def _reason(code: int) -> str:
 
 
 def say(line: str) -> None:
-    """Print a line at once."""
-    print(line, flush=True)  # noqa: T201 (this is the program's voice)
+    """Print a line at once; where whoever read us has gone, the work goes on unseen."""
+    with suppress(BrokenPipeError):
+        print(line, flush=True)  # noqa: T201 (this is the program's voice)

@@ -1,12 +1,19 @@
 """The WSGI application that granian serves."""
 
 import os
+import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
+from config.env import SettingError
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-application = get_wsgi_application()
+try:
+    application = get_wsgi_application()
 
-from config.startup import refuse_or_continue  # noqa: E402 (needs the apps)
+    from config.startup import refuse_or_continue  # needs the apps
 
-refuse_or_continue()
+    refuse_or_continue()
+except (SettingError, ImproperlyConfigured) as err:
+    sys.exit(f"error: {err}")

@@ -140,6 +140,9 @@ def answer_with_text(question: Question) -> Result:
     return Result(Turn.State.ANSWERED, question.intent.answer.strip())
 
 
+_NOT_EXPECTED = {"shipped", "delivered", "cancelled"}
+
+
 def order_facts(order: Order, receipt: Receipt) -> list[Fact]:
     """Return what is known of an order."""
     return _facts(
@@ -147,7 +150,8 @@ def order_facts(order: Order, receipt: Receipt) -> list[Fact]:
         number=order.number,
         status=order.status,
         placed_at=order.placed_at,
-        expected_at=order.expected_at,
+        # Once it has left, or never will, the date that was promised only confuses.
+        expected_at=None if order.status in _NOT_EXPECTED else order.expected_at,
         total=money(order.total, order.currency),
         tracking_number=", ".join(shipment.tracking_number for shipment in order.shipments if shipment.tracking_number),
         carrier=", ".join(dict.fromkeys(shipment.carrier for shipment in order.shipments if shipment.carrier)),

@@ -6,28 +6,25 @@ from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from unfold.admin import TabularInline
 
 from engine.models import Conversation, Example, Faq, Intent, Slot, Turn
-from runtime.admin import PageAdmin, RecordAdmin
+from runtime.admin import PageAdmin, RecordAdmin, RowInline
 from runtime.display import ago, badge, counted
 
 
-class ExampleInline(TabularInline):
+class ExampleInline(RowInline):
     """The ways people say it."""
 
     model = Example
     extra = 1
-    hide_title = True
     verbose_name_plural = "How people ask it: five or more examples, in their words"
 
 
-class SlotInline(TabularInline):
+class SlotInline(RowInline):
     """What must be known first."""
 
     model = Slot
     extra = 0
-    hide_title = True
     fields = ("name", "kind", "prompt", "position")
     verbose_name_plural = "What must be known first, and the question that asks for it"
 
@@ -40,6 +37,9 @@ class IntentAdmin(PageAdmin):
     list_filter = ("action", "is_active", "is_public")
     search_fields = ("name", "label", "examples__text")
     fields = ("label", "name", "action", "answer", "is_public", "is_active")
+    empty_words = (
+        "Nobody can ask anything yet. An intent is something people ask for, with examples of how they say it."
+    )
     labels = {"is_public": "For everybody", "is_active": "Switched on"}
     prepopulated_fields = {"name": ("label",)}
     inlines = (ExampleInline, SlotInline)
@@ -84,6 +84,7 @@ class FaqAdmin(PageAdmin):
     fields = ("question", "answer", "is_active")
     labels = {"is_active": "Switched on"}
     ordering = ("question",)
+    empty_words = "No FAQ yet. Questions that people ask often are answered from here."
 
     @admin.display(description="state", ordering="is_active")
     def shown_state(self, faq: Faq) -> SafeString:
@@ -107,6 +108,7 @@ class ConversationAdmin(RecordAdmin):
     search_fields = ("turns__prompt", "turns__request_id__exact")
     search_help_text = "Words of a question, a request id or a conversation's id"
     ordering = ("-updated_at",)
+    empty_words = "Nobody has asked anything yet."
     fields = ("client", "intent", "created_at", "updated_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conversation]:

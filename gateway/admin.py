@@ -26,7 +26,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from gateway import services
 from gateway.models import Client, Key, RequestLog, User
-from gateway.scopes import SCOPES
+from gateway.scopes import DEFAULT_SCOPES, SCOPES
 from runtime.admin import PageAdmin, RecordAdmin, button
 from runtime.clock import db_now
 from runtime.display import ago, badge, body, counted, milliseconds
@@ -60,6 +60,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class ta
 
     scopes = forms.MultipleChoiceField(
         choices=[(scope, f"{words} ({scope})") for scope, words in SCOPES.items()],
+        initial=DEFAULT_SCOPES,
         widget=widgets.UnfoldAdminCheckboxSelectMultipleWidget(),
         help_text="What this client may do.",
     )
@@ -119,6 +120,7 @@ class ClientAdmin(PageAdmin):
     change_form_template = "gateway/client.html"
     list_display = ("name", "shown_state", "shown_keys", "last_used", "shown_scopes", "rate_per_minute")
     list_filter = ("is_active",)
+    empty_words = "No chatbot may call yet. Add one, then create a key for it."
     search_fields = ("name", "client_id")
     ordering = ("name",)
     fieldsets = (
@@ -292,6 +294,7 @@ class KeyAdmin(PageAdmin):
     list_select_related = ("client",)
     search_fields = ("prefix", "name", "client__name")
     ordering = ("-created_at",)
+    empty_words = "No key yet. Keys are created on their client’s page, which shows them once."
     actions = ("revoke_selected",)
     buttons = ("revoke",)
     fields = ("client", "name", "kind", "shown_prefix", "shown_state", "created", "ends", "last_used")
@@ -380,6 +383,7 @@ class RequestLogAdmin(RecordAdmin):
     search_fields = ("request_id__exact", "route", "code__exact", "key_prefix__exact")
     search_help_text = "A request id, a path, an error's code or how a key starts"
     ordering = ("-at",)
+    empty_words = "Nobody has called the API yet."
     fields = (
         "when",
         "shown_request",

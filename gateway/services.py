@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from django.db import models
 from oauth2_provider.generators import generate_client_secret
 
 from gateway import idempotency, key_cache, keys
 from gateway.models import Client, IdempotentResult, Key, RequestLog
 from gateway.scopes import DEFAULT_SCOPES
 from runtime.clock import db_now
+from runtime.periodic import prune
 from runtime.secrets import Secret
 
 LONGEST_KEY_DAYS = 90
-_BATCH = 1000
 
 
 def client_create(
@@ -76,17 +75,9 @@ def key_revoke(*, key: Key) -> Key:
 
 def prune_request_log(*, days: int = 30) -> int:
     """Delete the request log older than `days`; return how many rows went."""
-    return _prune(RequestLog.objects.filter(at__lt=db_now() - timedelta(days=days)))
+    return prune(RequestLog.objects.filter(at__lt=db_now() - timedelta(days=days)))
 
 
 def prune_idempotent_results() -> int:
     """Delete results of requests that nobody repeats any more; return how many rows went."""
-    return _prune(IdempotentResult.objects.filter(created_at__lt=db_now() - idempotency.KEPT))
-
-
-def _prune(old: models.QuerySet[models.Model]) -> int:
-    """Delete in small transactions, so that writers in between don't wait."""
-    gone = 0
-    while ids := list(old.values_list("pk", flat=True)[:_BATCH]):
-        gone += old.model._default_manager.filter(pk__in=ids).delete()[0]
-    return gone
+    return prune(IdempotentResult.objects.filter(created_at__lt=db_now() - idempotency.KEPT))

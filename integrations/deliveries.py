@@ -47,10 +47,11 @@ class Results:
 
     def add(self, delivery: Delivery, outcome: Outcome) -> None:
         """Note a vendor's word on one delivery."""
-        if outcome.kind == "delivered":
-            self._put(delivery, State.DELIVERED, external_id=outcome.external_id or delivery.external_id)
-            return
         tries = delivery.tries + 1
+        if outcome.kind == "delivered":
+            external_id = outcome.external_id or delivery.external_id
+            self._put(delivery, State.DELIVERED, external_id=external_id, tries=tries)
+            return
         told = {"reason": outcome.reason, "vendor_words": scrub_text(outcome.words)[:500], "field": outcome.field[:80]}
         step = retries.next_step(
             refused=outcome.kind == "rejected", tries=tries, policy=self._policy, retry_after=outcome.after
@@ -179,7 +180,7 @@ def _supersede_older(batch: Sequence[Delivery]) -> None:
         subject_id__in=[delivery.subject_id for delivery in batch],
         state__in=[State.NEEDS_YOU, State.SKIPPED],
         created_at__lt=max(delivery.created_at for delivery in batch),
-    ).exclude(pk__in=[delivery.pk for delivery in batch]).update(state=State.SUPERSEDED)
+    ).exclude(pk__in=[delivery.pk for delivery in batch]).update(state=State.SUPERSEDED, settled_at=db_now())
 
 
 def _same(delivery: Delivery) -> Any:

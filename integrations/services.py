@@ -2,19 +2,22 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
 from integrations.calls import CallLog
 from integrations.connections import open_provider
 from integrations.credentials import seal
 from integrations.egress import parse_base
-from integrations.models import Connector, ConnectorState, Credential
+from integrations.models import Call, Connector, ConnectorState, Credential, Delivery
 from integrations.providers import errors
 from integrations.providers.base import Check
 from integrations.providers.registry import PROVIDERS, provider_class
 from runtime.clock import db_now
+from runtime.periodic import prune
 from runtime.scrubbing import scrub_text
 from runtime.wakeups import wake
 
@@ -120,3 +123,26 @@ def _told(connector: Connector, err: errors.ProviderError) -> str:
         case errors.RetryLater():
             return f"{vendor} had a problem of its own; try again in a minute.{said}"
     return f"{vendor} refused.{said}"
+
+
+def prune_calls(*, days: int = 30) -> int:
+    """Delete the log of calls older than `days`; return how many rows went."""
+    return prune(Call.objects.filter(at__lt=db_now() - timedelta(days=days)))
+
+
+def prune_deliveries(*, days: int = 90) -> int:
+    """Delete settled deliveries older than `days`, except what each connector was told last of each subject.
+
+    The last one stays: it holds the vendor's id, and says which enquiries the vendor has.
+    """
+    newer = Delivery.objects.filter(
+        connector=OuterRef("connector"),
+        subject_kind=OuterRef("subject_kind"),
+        subject_id=OuterRef("subject_id"),
+        operation=OuterRef("operation"),
+        state=Delivery.State.DELIVERED,
+        created_at__gt=OuterRef("created_at"),
+    )
+    ended = [Delivery.State.SUPERSEDED, Delivery.State.CANCELLED, Delivery.State.DELIVERED]
+    settled = Delivery.objects.filter(state__in=ended, settled_at__lt=db_now() - timedelta(days=days))
+    return prune(settled.filter(Q(state__in=ended[:2]) | Exists(newer)))

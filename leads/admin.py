@@ -73,6 +73,7 @@ class LeadAdmin(RecordAdmin):
     search_fields = ("email", "phone", "first_name", "last_name", "company", "references__value__exact")
     search_help_text = "A name, e-mail address, phone number, company, or an id"
     ordering = ("-created_at",)
+    empty_words = "No lead yet. The first one a chatbot captures appears here by itself."
     actions = ("export_csv", "send_selected_again")
     buttons = ("send_again",)
     fields = ("email", "phone", "first_name", "last_name", "company", "client", "possible_duplicate")

@@ -1,6 +1,7 @@
 """The API of leads."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
@@ -9,14 +10,15 @@ from rest_framework.response import Response
 
 from gateway import idempotency
 from gateway.api import ApiView
-from gateway.problems import Problem
-from leads.capture import TooManyWaiting, lead_capture
+from gateway.problems import Problem, flatten
+from leads.capture import TooManyWaiting, lead_capture, leads_capture
 from leads.models import Lead
-from leads.schemas import CAPTURE_EXAMPLE, CaptureAnswer, LeadAnswer
-from leads.serializers import LeadCaptureSerializer, capture_answer, lead_answer
-from leads.services import Capture, deliveries_of
+from leads.schemas import CAPTURE_EXAMPLE, CaptureAnswer, LeadAnswer, LeadBatchAnswer
+from leads.serializers import LeadBatchSerializer, LeadCaptureSerializer, capture_answer, lead_answer
+from leads.services import Capture, Submission, deliveries_of
 
 _ROUTE = "leads"
+_BATCH_ROUTE = "leads/batch"
 
 
 class LeadsView(ApiView):
@@ -66,6 +68,44 @@ class LeadsView(ApiView):
         return Response(body, status=_status(capture, is_trusted))
 
 
+class LeadBatchView(ApiView):
+    """Captures many leads at once."""
+
+    required_scopes = {"POST": "leads:write"}
+
+    @extend_schema(
+        operation_id="lead_capture_batch",
+        summary="Capture up to 500 leads",
+        request=LeadBatchSerializer,
+        responses={200: LeadBatchAnswer},
+    )
+    def post(self, request: Request) -> Response:
+        """Take leads that are in order, all of them in one transaction, and say of each of the others what is wrong."""
+        attempt = idempotency.attempt(request, _BATCH_ROUTE)
+        if attempt.stored:
+            return Response({"results": attempt.stored.result["results"]}, headers=attempt.headers)
+        batch = LeadBatchSerializer(data=request.data)
+        batch.is_valid(raise_exception=True)
+        serializers = [LeadCaptureSerializer(data=lead) for lead in batch.validated_data["leads"]]
+        valid = [serializer for serializer in serializers if serializer.is_valid()]
+        results: list[dict[str, Any]] = []
+
+        def remember(captures: Sequence[Capture]) -> None:
+            of = dict(zip(map(id, valid), captures, strict=True))
+            results[:] = [_batch_result(each, of.get(id(each))) for each in serializers]
+            attempt.remember(200, {"results": results})
+
+        client = self.caller.client
+        try:
+            leads_capture([Submission(client, serializer.to_lead_data()) for serializer in valid], remember)
+        except idempotency.Raced:
+            again = idempotency.attempt(request, _BATCH_ROUTE)
+            if again.stored is None:
+                raise _in_progress() from None
+            return Response({"results": again.stored.result["results"]}, headers=again.headers)
+        return Response({"results": results})
+
+
 class LeadView(ApiView):
     """Shows one lead."""
 
@@ -97,12 +137,25 @@ def _result(capture: Capture, is_trusted: bool) -> dict[str, Any]:
     return {"lead": str(capture.lead.pk), "created": capture.created}
 
 
+def _batch_result(serializer: LeadCaptureSerializer, capture: Capture | None) -> dict[str, Any]:
+    """Return what became of one lead of a batch: ids and states, or which field is wrong; no personal data."""
+    if capture is None:
+        return {"status": 400, "errors": list(flatten(serializer.errors))}
+    answer = capture_answer(capture.lead, capture.created, capture.deliveries)
+    return {"status": 201 if capture.created else 200, **answer}
+
+
+def _in_progress() -> Problem:
+    detail = "The same request is being worked on. Send it again in a second; it will have its effect once."
+    title = "The same request is being worked on."
+    return Problem(409, "idempotency_in_progress", title, detail, headers={"Retry-After": "1"})
+
+
 def _replay(attempt: idempotency.Attempt) -> Response:
     """Build the answer of the first time again."""
     stored = attempt.stored
     if stored is None:
-        detail = "The same request is being worked on. Send it again in a second; it will have its effect once."
-        raise Problem(409, "idempotency_in_progress", "The same request is being worked on.", detail)
+        raise _in_progress()
     if "receipt" in stored.result:
         return Response({"id": stored.result["receipt"]}, status=stored.status, headers=attempt.headers)
     lead = Lead.objects.filter(pk=stored.result["lead"]).first()

@@ -8,7 +8,7 @@ import structlog
 from django.db import IntegrityError, connection
 
 from gateway.models import Client
-from leads.services import Capture, LeadData, Remember, Submission, group_capture
+from leads.services import Capture, LeadData, Remember, RememberAll, Submission, group_capture
 
 log = structlog.get_logger(__name__)
 
@@ -97,3 +97,13 @@ def lead_capture(
 ) -> Capture:
     """Capture one lead; what it does is said at `leads.services.group_capture`."""
     return _commits.capture(Submission(client, data, is_trusted, remember))
+
+
+def leads_capture(submissions: Sequence[Submission], remember: RememberAll | None = None) -> list[Capture]:
+    """Capture many leads in one transaction of their own: all of them or none. Raises: what `remember` raises."""
+    for _ in range(_TRIES - 1):
+        try:
+            return group_capture(submissions, remember)
+        except IntegrityError:
+            continue
+    return group_capture(submissions, remember)

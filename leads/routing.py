@@ -6,6 +6,7 @@ from typing import Any
 from integrations.models import Connector, Delivery
 from integrations.outbox import Wanted
 from leads.models import Lead
+from runtime.clock import db_now
 
 
 def connectors() -> list[Connector]:
@@ -46,4 +47,4 @@ def drop_old_skips(wanted: Sequence[Wanted]) -> None:
             subject_id__in={want.subject_id for want in skipped},
             connector__in={want.connector_id for want in skipped},
             state=Delivery.State.SKIPPED,
-        ).update(state=Delivery.State.SUPERSEDED)
+        ).update(state=Delivery.State.SUPERSEDED, settled_at=db_now())

@@ -33,6 +33,27 @@ class CaptureAnswer(serializers.Serializer[Any]):
     deliveries = DeliveryBrief(many=True, required=False)
 
 
+class FieldError(serializers.Serializer[Any]):
+    """What is wrong with one field."""
+
+    field = serializers.CharField()
+    message = serializers.CharField()
+
+
+class LeadBatchResult(CaptureAnswer):
+    """What became of one lead of a batch, in the order they were sent: 201, 200, or 400 with `errors`."""
+
+    status = serializers.IntegerField()
+    id = serializers.UUIDField(required=False)
+    errors = FieldError(many=True, required=False)  # type: ignore[assignment]
+
+
+class LeadBatchAnswer(serializers.Serializer[Any]):
+    """The answer to a batch."""
+
+    results = LeadBatchResult(many=True)
+
+
 class LeadAnswer(serializers.Serializer[Any]):
     """A lead and its deliveries."""
 
@@ -44,7 +65,7 @@ class LeadAnswer(serializers.Serializer[Any]):
     last_name = serializers.CharField(allow_blank=True)
     company = serializers.CharField(allow_blank=True)
     attributes = serializers.DictField()
-    source = serializers.DictField()
+    source = serializers.DictField()  # type: ignore[assignment]
     possible_duplicate = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()

@@ -67,7 +67,8 @@ class AttributesField(serializers.DictField):
 class UtmSerializer(StrictSerializer):
     """Campaign parameters, as they stood in the page's address."""
 
-    source = LineField(required=False, max_length=200, allow_blank=True)
+    # DRF takes declared fields off the class, so this does not hide Field.source.
+    source = LineField(required=False, max_length=200, allow_blank=True)  # type: ignore[assignment]
     medium = LineField(required=False, max_length=200, allow_blank=True)
     campaign = LineField(required=False, max_length=200, allow_blank=True)
     term = LineField(required=False, max_length=200, allow_blank=True)
@@ -106,10 +107,10 @@ class LeadCaptureSerializer(StrictSerializer):
     last_name = LineField(required=False, allow_blank=True, max_length=100)
     company = LineField(required=False, allow_blank=True, max_length=200)
     message = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
-    source = SourceSerializer(required=False)
+    source = SourceSerializer(required=False)  # type: ignore[assignment]
     attributes = AttributesField(required=False)
     conversation_id = serializers.UUIDField(required=False)
-    consent = ConsentSerializer(many=True, required=False, max_length=20)
+    consent = serializers.ListField(child=ConsentSerializer(), required=False, max_length=20)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a lead that nobody could find again."""
@@ -124,6 +125,12 @@ class LeadCaptureSerializer(StrictSerializer):
         values = dict(self.validated_data)
         consent = tuple(ConsentGiven(**given) for given in values.pop("consent", ()))
         return LeadData(consent=consent, **values)
+
+
+class LeadBatchSerializer(StrictSerializer):
+    """Up to 500 leads, each as in a single capture."""
+
+    leads = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=500)
 
 
 def capture_answer(lead: Lead, created: bool, deliveries: Sequence[tuple[str, str, str]]) -> dict[str, Any]:

@@ -67,6 +67,12 @@ class Remember(Protocol):
     def __call__(self, capture: Capture) -> None: ...
 
 
+class RememberAll(Protocol):
+    """Writes down, in the transaction of a group, what it did."""
+
+    def __call__(self, captures: Sequence[Capture]) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """A lead on its way in.
@@ -86,7 +92,7 @@ class Submission:
         return Identifiers(self.client, self.data.reference, self.data.email, self.data.phone)
 
 
-def group_capture(submissions: Sequence[Submission]) -> list[Capture]:
+def group_capture(submissions: Sequence[Submission], remember: RememberAll | None = None) -> list[Capture]:
     """Write leads, what they said and agreed to, and their deliveries in one transaction: all of them or nothing.
 
     Equal identities in a group meet in memory: no row is written twice in one statement.
@@ -100,6 +106,8 @@ def group_capture(submissions: Sequence[Submission]) -> list[Capture]:
         for submission, capture in zip(submissions, captures, strict=True):
             if submission.remember:
                 submission.remember(capture)
+        if remember:
+            remember(captures)
     return captures
 
 

@@ -57,8 +57,8 @@ def _of_delivery(delivery: Delivery) -> Step:
 def _pace(delivery: Delivery) -> str:
     if delivery.state != State.DELIVERED or delivery.settled_at is None:
         return ""
-    if delivery.tries:
-        return f" after {counted(delivery.tries + 1, 'try', 'tries')}"
+    if delivery.tries > 1:
+        return f" after {counted(delivery.tries, 'try', 'tries')}"
     took = (delivery.settled_at - delivery.created_at).total_seconds() * 1000
     return f" in {milliseconds(max(took, 0))}"
 

@@ -12,11 +12,13 @@ from leads.models import Activity, Consent, Lead, Reference
 
 def load(told: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, Loaded]:
     """Load leads with every enquiry since the revision their connector was told last: five statements."""
-    enquiries = _enquiries(told)
+    # Read first: what is captured from here on has a later revision, and a delivery of its own that tells it.
+    leads = list(Lead.objects.filter(pk__in=told))
+    enquiries = _enquiries(told, {lead.pk: lead.revision for lead in leads})
     consents = _consents(told)
     references = dict(Reference.objects.filter(lead__in=told).order_by("-pk").values_list("lead_id", "value"))
     result = {}
-    for lead in Lead.objects.filter(pk__in=told):
+    for lead in leads:
         values = _values(lead, references.get(lead.pk, ""), enquiries[lead.pk])
         contact = Contact(
             id=str(lead.pk), values=values, enquiries=tuple(enquiries[lead.pk]), consents=consents[lead.pk]
@@ -40,10 +42,11 @@ def _values(lead: Lead, reference: str, enquiries: list[Enquiry]) -> dict[str, A
     }
 
 
-def _enquiries(told: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, list[Enquiry]]:
+def _enquiries(told: Mapping[uuid.UUID, int], known: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, list[Enquiry]]:
+    """Return what was asked after the revision that was told, up to the one that is known."""
     result: dict[uuid.UUID, list[Enquiry]] = defaultdict(list)
     for activity in Activity.objects.filter(lead__in=told).exclude(message="").order_by("revision", "pk"):
-        if activity.revision > told[activity.lead_id]:
+        if told[activity.lead_id] < activity.revision <= known.get(activity.lead_id, 0):
             page = str(activity.source.get("page_url") or "")
             result[activity.lead_id].append(Enquiry(activity.at, activity.message, page))
     return result

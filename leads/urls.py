@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from leads.api import LeadsView, LeadView
+from leads.api import LeadBatchView, LeadsView, LeadView
 
 urlpatterns = [
     path("leads", LeadsView.as_view(), name="leads"),
+    path("leads/batch", LeadBatchView.as_view(), name="leads-batch"),
     path("leads/<uuid:lead_id>", LeadView.as_view(), name="lead"),
 ]

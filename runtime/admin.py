@@ -13,7 +13,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
 
 Press = Callable[[Any, HttpRequest, Any], HttpResponse | None]
@@ -58,6 +58,8 @@ class PageAdmin(ModelAdmin):
     buttons: Sequence[str] = ()
     labels: Mapping[str, str] = {}
     """What fields are called, where the model's own name is not how people would put it."""
+    empty_words = ""
+    """What an empty list says: why it is empty and what will fill it."""
     id_fields: Sequence[str] = ("pk",)
 
     def has_press_permission(self, request: HttpRequest, record: Model | None = None) -> bool:
@@ -75,7 +77,9 @@ class PageAdmin(ModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **options: Any) -> Any:
         """Call the fields by their labels."""
-        return super().get_form(request, obj, change, **{"labels": self.labels, **options})
+        if self.labels:
+            options.setdefault("labels", self.labels)
+        return super().get_form(request, obj, change, **options)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -139,7 +143,7 @@ class PageAdmin(ModelAdmin):
         if obj is None:
             context["opening"] = self.opening_new(request)
         else:
-            request.page_title = self.page_title(obj)
+            request.page_title = self.page_title(obj)  # type: ignore[attr-defined] # for the header
             context.update(buttons=self.shown_buttons(request, obj), opening=self.opening(obj))
             context.update(self.page_context(request, obj))
         page: HttpResponse = super().render_change_form(request, context, obj=obj, **kwargs)
@@ -180,3 +184,16 @@ class RecordAdmin(PageAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Retention deletes them, people don't."""
         return False
+
+
+class RowInline(TabularInline):
+    """Rows of a record's page, each field named for those who don't see the column's head."""
+
+    hide_title = True
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        """Name the field."""
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if field is not None:
+            field.widget.attrs["aria-label"] = field.label
+        return field

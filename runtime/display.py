@@ -64,6 +64,13 @@ def ago(at: datetime | None, never: str = "never") -> SafeString:
     return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), exact(at), relative(at - db_now()))
 
 
+def due(at: datetime) -> SafeString:
+    """Return when something is to happen: a time that has passed means as soon as nothing holds it."""
+    if at > db_now():
+        return ago(at)
+    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), exact(at), "as soon as possible")
+
+
 def exact(at: datetime) -> str:
     """Return a time to the second in the installation's zone, e.g. "3 Nov 2026, 14:05:09 CET"."""
     local = timezone.localtime(at)

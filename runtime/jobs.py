@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 JobT = TypeVar("JobT", bound="Job")
 
-LEASE_SECONDS = 60
+LEASE_SECONDS: int = settings.JOB_LEASE_SECONDS
 
 stopping = threading.Event()
 """Set when this process shall end: work in hand is finished, nothing more is claimed."""

@@ -5,7 +5,7 @@ from django.db import models
 from runtime.clock import db_now
 from runtime.events import EventQuerySet
 from runtime.ids import uuid7
-from runtime.jobs import JobQuerySet
+from runtime.periodic import PeriodicJobQuerySet
 
 
 class Job(models.Model):
@@ -60,7 +60,7 @@ class PeriodicJob(Job):
     last_ran_at = models.DateTimeField(null=True, blank=True)
     last_result = models.CharField(max_length=200, blank=True)
 
-    objects: "JobQuerySet[PeriodicJob]" = JobQuerySet["PeriodicJob"].as_manager()
+    objects = PeriodicJobQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name

@@ -3,11 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import structlog
+from django.db.models import QuerySet
 
 from runtime import jobs
 from runtime.clock import db_now
+
+if TYPE_CHECKING:
+    from runtime.models import PeriodicJob  # noqa: F401 (named in a generic's argument)
 
 log = structlog.get_logger(__name__)
 
@@ -19,6 +24,10 @@ class Chore:
     name: str
     every: timedelta
     run: Callable[[], str]
+
+
+class PeriodicJobQuerySet(jobs.JobQuerySet["PeriodicJob"]):
+    """Reads and claims periodic work."""
 
 
 _chores: dict[str, Chore] = {}
@@ -65,3 +74,14 @@ def _run(name: str) -> None:
 
 
 WORK = jobs.Kind("periodic", _due, _next_due_at, _run)
+
+
+_PRUNED_AT_ONCE = 500
+
+
+def prune(old: QuerySet[Any]) -> int:
+    """Delete rows in small transactions, so that writers in between don't wait; returns how many went."""
+    gone = 0
+    while not jobs.stopping.is_set() and (ids := list(old.values_list("pk", flat=True)[:_PRUNED_AT_ONCE])):
+        gone += old.model._default_manager.filter(pk__in=ids).delete()[0]
+    return gone

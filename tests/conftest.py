@@ -36,6 +36,16 @@ def requires_services() -> bool:
     return os.environ.get("REQUIRE_SERVICES") == "1"
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where every service was promised (CI), a skipped test has failed."""
+    report = yield
+    if requires_services() and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although REQUIRE_SERVICES=1: {call.excinfo.value if call.excinfo else ''}"
+    return report
+
+
 @pytest.fixture(scope="session")
 def sandbox_server() -> Iterator[SandboxServer]:
     """One sandbox for the whole run."""

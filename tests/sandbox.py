@@ -21,10 +21,54 @@ HUBSPOT_TOKEN = "pat-sandbox-hubspot"
 ODOO_KEY = "odoo-sandbox-key"
 
 
-class SandboxServer:
-    """`python -m integrations.sandbox` on a free port, its state in a file that goes with it."""
+class SandboxApi:
+    """What tests ask a running sandbox, at `url`."""
 
     url: str
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Call the sandbox's own API (below `/_`)."""
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"} if content else {}
+        request = urllib.request.Request(f"{self.url}{path}", content, headers, method=method)
+        # No proxy of the environment between us and this machine.
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as reply:
+            text = reply.read()
+        return json.loads(text) if text else None
+
+    def reset(self) -> None:
+        """Forget all records, effects and dials."""
+        self.ask("POST", "/_reset")
+
+    def fault(self, **dial: Any) -> int:
+        """Set a fault dial, e.g. `fault(vendor="hubspot", status=503, count=2)`; returns its id."""
+        return int(self.ask("POST", "/_faults", dial)["id"])
+
+    def clear_faults(self) -> None:
+        self.ask("DELETE", "/_faults")
+
+    def effects(self, vendor: str = "") -> list[dict[str, Any]]:
+        """Return what has changed at the vendors, oldest first."""
+        found: list[dict[str, Any]] = self.ask("GET", f"/_effects?vendor={vendor}")["effects"]
+        return found
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return the requests that came in, oldest first."""
+        found: list[dict[str, Any]] = self.ask("GET", "/_requests")["requests"]
+        return found
+
+    def rows(self, vendor: str, kind: str) -> list[dict[str, Any]]:
+        """Return every record of one kind, e.g. `rows("odoo", "sale.order")`."""
+        found: list[dict[str, Any]] = self.ask("GET", f"/_state/{vendor}/{kind}")["rows"]
+        return found
+
+    def contacts(self) -> list[dict[str, Any]]:
+        """Return the contacts of the sandbox CRM."""
+        return self.rows("hubspot", "contacts")
+
+
+class SandboxServer(SandboxApi):
+    """`python -m integrations.sandbox` on a free port, its state in a file that goes with it."""
 
     def __init__(self) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="sandbox-")
@@ -88,46 +132,6 @@ class SandboxServer:
             if self._process.stdout:
                 self._process.stdout.close()
             self._process = None
-
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Call the sandbox's own API (below `/_`)."""
-        content = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"} if content else {}
-        request = urllib.request.Request(f"{self.url}{path}", content, headers, method=method)
-        # No proxy of the environment between us and this machine.
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as reply:
-            text = reply.read()
-        return json.loads(text) if text else None
-
-    def reset(self) -> None:
-        """Forget all records, effects and dials."""
-        self.ask("POST", "/_reset")
-
-    def fault(self, **dial: Any) -> int:
-        """Set a fault dial, e.g. `fault(vendor="hubspot", status=503, count=2)`; returns its id."""
-        return int(self.ask("POST", "/_faults", dial)["id"])
-
-    def clear_faults(self) -> None:
-        self.ask("DELETE", "/_faults")
-
-    def effects(self, vendor: str = "") -> list[dict[str, Any]]:
-        """Return what has changed at the vendors, oldest first."""
-        found: list[dict[str, Any]] = self.ask("GET", f"/_effects?vendor={vendor}")["effects"]
-        return found
-
-    def requests(self) -> list[dict[str, Any]]:
-        """Return the requests that came in, oldest first."""
-        found: list[dict[str, Any]] = self.ask("GET", "/_requests")["requests"]
-        return found
-
-    def rows(self, vendor: str, kind: str) -> list[dict[str, Any]]:
-        """Return every record of one kind, e.g. `rows("odoo", "sale.order")`."""
-        found: list[dict[str, Any]] = self.ask("GET", f"/_state/{vendor}/{kind}")["rows"]
-        return found
-
-    def contacts(self) -> list[dict[str, Any]]:
-        """Return the contacts of the sandbox CRM."""
-        return self.rows("hubspot", "contacts")
 
 
 @pytest.fixture(scope="session")

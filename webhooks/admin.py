@@ -39,6 +39,7 @@ class SourceAdmin(PageAdmin):
     list_filter = ("is_active",)
     search_fields = ("name",)
     ordering = ("name",)
+    empty_words = "No system sends events yet. Add it here to get the address it sends to."
     fields = ("name", "is_active")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
@@ -127,6 +128,7 @@ class InboundEventAdmin(RecordAdmin):
     search_help_text = "A type, an id, or words of what was sent"
     id_fields = ("pk", "event_id")
     ordering = ("-received_at",)
+    empty_words = "No event has arrived yet."
     actions = ("process_selected_again",)
     buttons = ("process_again",)
     fields = (

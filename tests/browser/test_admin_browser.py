@@ -6,6 +6,7 @@ import urllib.request
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from gateway.services import client_create
@@ -136,6 +137,20 @@ def test_pages_fit_a_small_screen_and_run_nothing_hostile(admin_page: Page, live
         assert too_wide <= 0, address
         assert page.evaluate("document.documentElement.classList.contains('dark')") is (theme == "dark")
     assert not said
+
+
+def test_pages_are_for_everybody(admin_page: Page, live_server: Any):
+    """Nothing serious or critical in axe's rules, on the pages that are ours to lay out."""
+    page = admin_page
+    rows = [row for row in hostile_rows() if row._meta.label not in {"auth.Group", "gateway.User"}]
+    shown = [f"/admin/{row._meta.app_label}/{row._meta.model_name}/{row.pk}/change/" for row in rows]
+    for address in [*PAGES, *shown]:
+        page.goto(live_server.url + address)
+        found = Axe().run(page).response["violations"]
+        bad = [
+            f"{rule['id']}: {rule['nodes'][0]['html']}" for rule in found if rule["impact"] in {"serious", "critical"}
+        ]
+        assert not bad, address
 
 
 def test_a_destructive_button_asks_once(live_server: Any, admin_page: Page):

@@ -60,9 +60,9 @@ def test_expressions_are_found_in_scripts_and_attributes():
     assert expressions(page) == [f"{{a: '{MARK}'}}", f"run('{MARK}')"]
 
 
-@pytest.mark.db
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 class TestEveryModel:
+    @pytest.mark.db
     def test_list_shows_hostile_rows_as_text(self, admin_browser: Client, model):
         hostile_rows()
         answer = admin_browser.get(address(model, "changelist"))
@@ -70,6 +70,15 @@ class TestEveryModel:
         assert len(answer.context["cl"].result_list) >= 1
         assert_inert(answer.content.decode())
 
+    def test_empty_list_says_so(self, admin_browser: Client, model):
+        answer = admin_browser.get(address(model, "changelist"))
+        nothing = admin_browser.get(address(model, "changelist"), {"q": HOSTILE})
+        if not answer.context["cl"].result_list:  # somebody has signed in, so people are never none
+            assert answer.context["cl"].model_admin.empty_words.split(".")[0] in answer.content.decode()
+        assert "Nothing here matches" in nothing.content.decode()
+        assert_inert(nothing.content.decode())
+
+    @pytest.mark.db
     def test_list_costs_the_same_for_one_row_and_for_many(self, admin_browser: Client, model):
         hostile_rows()
         admin_browser.get(address(model, "changelist"))  # content types and the like are remembered from here on
@@ -82,6 +91,7 @@ class TestEveryModel:
         assert len(many) <= len(few), [query["sql"] for query in many.captured_queries]
         assert len(many) <= MOST_QUERIES
 
+    @pytest.mark.db
     def test_search_finds_or_not_but_answers(self, admin_browser: Client, model):
         hostile_rows()
         for text in ("person", HOSTILE, "01920000-0000-7000-8000-000000000000", "%", "a" * 500, "\x00"):
@@ -89,6 +99,7 @@ class TestEveryModel:
             assert answer.status_code == 200
             assert_inert(answer.content.decode())
 
+    @pytest.mark.db
     def test_every_filter_choice_answers(self, admin_browser: Client, model):
         hostile_rows()
         changelist = admin_browser.get(address(model, "changelist")).context["cl"]
@@ -98,6 +109,7 @@ class TestEveryModel:
             answer = admin_browser.get(address(model, "changelist") + choice["query_string"])
             assert answer.status_code == 200, choice["query_string"]
 
+    @pytest.mark.db
     def test_every_column_sorts(self, admin_browser: Client, model):
         hostile_rows()
         columns = len(admin_browser.get(address(model, "changelist")).context["cl"].list_display)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from gateway import keys
 from gateway.models import Client as ApiClient
 from gateway.models import Key
-from gateway.scopes import SCOPES
+from gateway.scopes import DEFAULT_SCOPES, SCOPES
 from gateway.services import key_create
 from runtime.clock import db_now
 from tests.factories import ClientFactory, KeyFactory, UserFactory
@@ -53,6 +53,10 @@ class TestNewClient:
         assert f"{client.client_id}:{secret}" in page.replace("&#x27;", "'")
         assert "no-store" in answer["Cache-Control"]
         assert secret not in everywhere(admin_browser)
+
+    def test_usual_scopes_are_ticked(self, admin_browser: Client):
+        form = admin_browser.get(self.where).context["adminform"].form
+        assert list(form["scopes"].value()) == list(DEFAULT_SCOPES)
 
     def test_lists_are_typed_one_per_line(self, admin_browser: Client):
         lists = {"networks": "203.0.113.7\n\n2001:db8::/32", "origins": "https://Shop.example/\nhttp://localhost:3000"}

@@ -13,6 +13,7 @@ from django.test import override_settings
 from tests.gateway.test_problems import assert_problem
 
 pytestmark = pytest.mark.db
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("sent", ["abc-123", "01a20639-3931-752a-aefa-18c95e22c736", "x" * 64])
@@ -60,10 +61,11 @@ def server(tmp_path_factory):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    environment = os.environ | {
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_URL")} | {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "DATA_DIR": str(tmp_path_factory.mktemp("granian")),
     }
+    subprocess.run([sys.executable, str(ROOT / "manage.py"), "migrate", "-v0"], env=environment, check=True)
     command = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--blocking-threads", "2"]
     granian = str(Path(sys.executable).with_name("granian"))
     with subprocess.Popen([granian, *command, "config.wsgi:application"], env=environment) as process:
@@ -98,8 +100,8 @@ def _post(port, body, **headers):
 
 @pytest.mark.parametrize("declared", [True, False])
 def test_granian_answers_a_body_that_is_too_large(server, declared):
-    body = b"x" * 3_000_000
-    status, text = _post(server, body) if declared else _post(server, iter([body[:1_500_000], body[1_500_000:]]))
+    body = b"x" * 7_000_000
+    status, text = _post(server, body) if declared else _post(server, iter([body[:3_000_000], body[3_000_000:]]))
     assert status == 413
     assert b'"body_too_large"' in text
 

@@ -155,3 +155,41 @@ def test_a_capture_alone_takes_at_most_eight_statements(api):
     elsewhere = ("gateway_key", "gateway_requestlog", "BEGIN", "COMMIT", "lock_timeout")
     own = [query["sql"] for query in captured if not any(name in query["sql"] for name in elsewhere)]
     assert len(own) <= 8, own
+
+
+def test_a_batch_takes_what_is_in_order_and_names_what_is_not(api):
+    ConnectorFactory()
+    leads = [{"email": "anna@example.com"}, {"email": "nonsense"}, {"email": "ben@example.com", "nickname": "B"}]
+    leads.append({"email": "anna@example.com", "first_name": "Anna"})
+    answer = api.post("/v1/leads/batch", {"leads": leads}, format="json")
+    assert answer.status_code == 200
+    results = answer.json()["results"]
+    assert [result["status"] for result in results] == [201, 400, 400, 200]
+    assert [error["field"] for result in results[1:3] for error in result["errors"]] == ["email", "nickname"]
+    assert Lead.objects.get().first_name == "Anna"
+
+
+def test_a_batch_sent_twice_has_its_effect_once(api):
+    ConnectorFactory()
+    body = {"leads": [{"email": f"lead{n}@example.com", "message": "Hi"} for n in range(20)]}
+    first, second = (
+        api.post("/v1/leads/batch", body, format="json", headers={"Idempotency-Key": "b"}) for _ in range(2)
+    )
+    assert first.json() == second.json()
+    assert second["Idempotent-Replayed"] == "true"
+    assert Activity.objects.count() == 20
+
+
+def test_a_batch_takes_less_than_two_statements_a_lead(api):
+    ConnectorFactory()
+    body = {"leads": [{"email": f"lead{n}@example.com", "message": "Hi"} for n in range(100)]}
+    with CaptureQueriesContext(connection) as captured:
+        assert api.post("/v1/leads/batch", body, format="json").status_code == 200
+    assert len(captured) <= 200
+
+
+@pytest.mark.parametrize("leads", [[], "x", [7], [{"email": "a@b.example"}] * 501])
+def test_a_batch_of_the_wrong_size_or_shape_is_refused(api, leads):
+    answer = api.post("/v1/leads/batch", {"leads": leads}, format="json")
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"].startswith("leads")

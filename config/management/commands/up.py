@@ -13,9 +13,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
+from django.db import OperationalError
 
 from config import demo, demo_environment
+from config.demo_environment import CannotPrepare
 from config.env import env_int, env_str
 from config.startup import refuse_or_continue
 from config.supervisor import Child, Supervisor, say
@@ -29,19 +31,21 @@ class Command(BaseCommand):
     help = "Start ShopBotly: web server and worker; with --demo also the sandbox vendors and demo data."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # Databases, keys and logs are for the user who runs this alone.
+        os.umask(0o077)
         port, host = env_int("PORT", 8000), env_str("HOST", "127.0.0.1")
         _check_port(port, host)
-        if settings.DEMO_MODE and not demo_environment.is_free(int(os.environ["SANDBOX_PORT"])):
+        if settings.DEMO_MODE and demo_environment.obstacle(int(os.environ["SANDBOX_PORT"])):
             demo_environment.move_sandbox()
-        _step("Preparing the database", lambda: call_command("migrate", verbosity=0, interactive=False))
+        _step("Preparing the database", _migrate)
         refuse_or_continue()
-        url = f"http://{host}:{port}"
+        url = f"http://{_reachable(host)}:{port}"
         told = None
         if settings.DEMO_MODE:
             sandbox_url = f"http://127.0.0.1:{os.environ['SANDBOX_PORT']}"
             told = _step("Making the demo", lambda: demo.seed(url=url, sandbox_url=sandbox_url))
         supervisor = Supervisor(_children(port, host))
-        supervisor.run(lambda: _when_ready(supervisor, f"http://127.0.0.1:{port}/readyz", url, told))
+        sys.exit(supervisor.run(lambda: _when_ready(supervisor, url, told)))
 
 
 def _children(port: int, host: str) -> list[Child]:
@@ -53,7 +57,7 @@ def _children(port: int, host: str) -> list[Child]:
         "--workers-kill-timeout",
         "8",
         "--log-level",
-        "warning",
+        "error",
     ]
     children = [
         Child("web", [*web, "config.wsgi:application"]),
@@ -62,14 +66,29 @@ def _children(port: int, host: str) -> list[Child]:
     if settings.DEMO_MODE:
         data = str(Path(settings.DATA_DIR) / "sandbox.sqlite3")
         sandbox = [python, "-m", "integrations.sandbox", "--port", os.environ["SANDBOX_PORT"], "--data", data]
-        children.insert(0, Child("sandbox", sandbox))
+        children.insert(0, Child("sandbox", sandbox, stops_last=True))
     return children
 
 
 def _check_port(port: int, host: str) -> None:
-    if not demo_environment.is_free(port, host):
+    if why := demo_environment.obstacle(port, host):
         advice = "Stop what uses it, or choose another: PORT=8001 make run."
-        raise CommandError(f"Port {port} cannot be used, something else listens there. {advice}")
+        raise CannotPrepare(f"Port {port} cannot be used: {why}. {advice}")
+
+
+def _migrate() -> None:
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+    except OperationalError as err:
+        words = str(err).strip().partition("\n")[0]
+        raise CannotPrepare(f"The database cannot be used: {words}. Check DATABASE_URL, and that it runs.") from err
+
+
+def _reachable(host: str) -> str:
+    """Return a host to open for what listens on `host`, as it stands in an address."""
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 (compared, not listened on)
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 def _step(words: str, work: Callable[[], Any]) -> Any:
@@ -82,15 +101,13 @@ def _step(words: str, work: Callable[[], Any]) -> Any:
         slow.cancel()
 
 
-def _when_ready(supervisor: Supervisor, address: str, url: str, told: dict[str, str] | None) -> None:
+def _when_ready(supervisor: Supervisor, url: str, told: dict[str, str] | None) -> None:
     ends_at = time.monotonic() + _READY_SECONDS
     say("  Starting …")
-    while not _is_ready(address):
+    while not _is_ready(f"{url}/readyz"):
         if time.monotonic() > ends_at:
-            say(
-                f"error: the web server or the worker did not become ready in {_READY_SECONDS:g} s; see the lines above."
-            )
-            supervisor.stop()
+            say(f"error: not ready after {_READY_SECONDS:g} s; the lines above say why.")
+            supervisor.stop(exit_code=1)
             return
         time.sleep(0.1)
     if told is None:

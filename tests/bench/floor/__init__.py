@@ -1,0 +1,1 @@
+"""The floor of captures: a Django project of one view that inserts one row."""

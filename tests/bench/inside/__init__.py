@@ -1,0 +1,1 @@
+"""What runs with the product's own settings and database, in a process of its own."""

@@ -1,0 +1,195 @@
+"""What README, docs and examples say is tried as printed, on a demo of its own."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import requires_services
+from tests.demo import ROOT, DemoServer, environment, wait_for
+
+SETTINGS = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# Makes a refused request fail the script; the documents leave it out because a person sees the problem.
+FAIL_ON_REFUSAL = 'curl() { command curl --fail-with-body --show-error --max-time 20 "$@" && echo; }\n'
+READ = re.compile(
+    r"""(?:env_(?:str|int|bool|list)\(|environ(?:\.get\(|\.setdefault\(|\[)|getenv\()\s*["']([A-Z_]+)["']"""
+)
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[DemoServer]:
+    with DemoServer() as server:
+        yield server
+
+
+@pytest.fixture
+def folder(demo: DemoServer, tmp_path: Path) -> Path:
+    """A folder in which `var` is the demo's data, as in the one where `make run` was called."""
+    (tmp_path / "var").symlink_to(demo.data_dir)
+    return tmp_path
+
+
+@pytest.fixture
+def node() -> str:
+    found = shutil.which("node")
+    if found is None:
+        reason = "There is no Node on this machine."
+        pytest.fail(reason) if requires_services() else pytest.skip(reason)
+    return found
+
+
+def blocks(document: str, language: str, url: str) -> list[str]:
+    """Return a document's examples in a language, with the address of the demo at `url`."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    found = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [block.replace("http://127.0.0.1:8000", url) for block in found]
+
+
+def run(demo: DemoServer, folder: Path, *command: str, given: str = "") -> str:
+    """Run a program as the demo's chatbot; return what it prints."""
+    told = {"SHOPBOTLY_URL": demo.url, "SHOPBOTLY_KEY": demo.told["secret_key"], "NO_PROXY": "127.0.0.1"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment(**told), input=given, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, (
+        f"{command} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    )
+    return done.stdout
+
+
+def test_the_readme_captures_with_curl(demo: DemoServer, folder: Path):
+    said = run(demo, folder, "bash", "-euc", FAIL_ON_REFUSAL + "\n".join(blocks("README.md", "sh", demo.url)))
+
+    lead_id = json.loads(said.strip().splitlines()[-1])["id"]
+    [delivery] = wait_for(lambda: delivered(demo, lead_id), "the lead of the README is in the CRM")
+    assert delivery["external_id"]
+
+
+def delivered(demo: DemoServer, lead_id: str) -> list[dict[str, str]]:
+    return [each for each in demo.lead(lead_id)["deliveries"] if each["state"] == "delivered"]
+
+
+def test_the_readme_asks_with_python(demo: DemoServer, folder: Path):
+    [example] = blocks("README.md", "python", demo.url)
+
+    said = run(demo, folder, sys.executable, "-c", example).splitlines()
+
+    expected = re.findall(r"# (.+?)(?: …)?$", example, re.MULTILINE)
+    assert [line.startswith(start) for line, start in zip(said, expected, strict=True)] == [True, True], said
+
+
+def test_the_readme_asks_with_node(demo: DemoServer, folder: Path, node: str):
+    [example] = blocks("README.md", "js", demo.url)
+    (folder / "ask.mjs").write_text(example, encoding="utf-8")
+
+    said = run(demo, folder, node, "ask.mjs")
+
+    assert "What is your order number?" in said
+    # The guide's own call, with one line added.
+    kept = "".join(line.strip() for line in example.splitlines() if "headers" not in line)
+    assert "/v1/query', {method: 'POST',body: JSON.stringify({prompt: 'Check order status'})})" in kept
+
+
+def test_the_commands_of_the_api_guide_run_as_printed(demo: DemoServer, folder: Path):
+    said = run(demo, folder, "bash", "-euc", FAIL_ON_REFUSAL + "\n".join(blocks("docs/api.md", "sh", demo.url)))
+
+    assert '"access_token"' in said
+    assert said.count('"state":"answered"') == 2
+    assert '"state":"delivered"' in said
+
+
+def test_the_rehearsals_of_the_sandbox_guide_end_as_it_says(folder: Path):
+    with DemoServer() as demo:
+        (folder / "var").unlink()
+        (folder / "var").symlink_to(demo.data_dir)
+        prepare, *rehearsals, withdrawn_key = blocks("docs/sandbox.md", "sh", demo.url)
+
+        said = run(demo, folder, "bash", "-euc", FAIL_ON_REFUSAL + "\n".join([prepare, *rehearsals]))
+        assert '"state":"unavailable"' in said
+        wait_for(lambda: open_deliveries(demo) == {"bad@example.com": 1}, "all but the bad record are delivered", 90)
+        assert [contact["properties"]["email"] for contact in demo.sandbox.contacts()].count("lost@example.com") == 1
+
+        run(demo, folder, "bash", "-euc", FAIL_ON_REFUSAL + prepare + withdrawn_key)
+        assert open_deliveries(demo) == {"bad@example.com": 1, "withdrawn@example.com": 0}
+        assert demo.rows("SELECT pause_reason FROM integrations_connectorstate WHERE paused_at IS NOT NULL") == [
+            ("needs_reauth",)
+        ]
+
+
+def open_deliveries(demo: DemoServer) -> dict[str, int]:
+    """Return the tries of the deliveries that wait, by the lead's e-mail address."""
+    on = "subject_id = leads_lead.id AND state <> 'delivered'"
+    return dict(demo.rows(f"SELECT email, tries FROM leads_lead JOIN integrations_delivery ON {on}"))
+
+
+def test_the_python_example_asks_and_captures(demo: DemoServer, folder: Path):
+    said = run(demo, folder, sys.executable, str(ROOT / "examples" / "chatbot.py"))
+
+    assert "S00041 is: shipped" in said
+    assert "from Odoo (sandbox)" in said
+    assert "lead:" in said
+
+
+def test_the_node_example_asks_and_captures(demo: DemoServer, folder: Path, node: str):
+    said = run(demo, folder, node, str(ROOT / "examples" / "chatbot.mjs"))
+
+    assert "S00041 is: shipped" in said
+    assert "from Odoo (sandbox)" in said
+    assert "lead:" in said
+
+
+def test_the_shell_example_captures(demo: DemoServer, folder: Path):
+    lead = {"email": "shell@example.com", "message": 'It said "hello" \\ goodbye'}
+
+    said = run(demo, folder, str(ROOT / "examples" / "capture.sh"), given=json.dumps(lead))
+
+    assert demo.lead(json.loads(said)["id"])["email"] == "shell@example.com"
+
+
+def test_every_setting_that_is_read_is_documented():
+    files = [ROOT / "manage.py", ROOT / "tests" / "run.py", *(ROOT / "config").rglob("*.py")]
+    read = {name for file in files for name in READ.findall(file.read_text(encoding="utf-8"))}
+
+    assert {"DATABASE_URL", "PORT", "SANDBOX_PORT", "TEST_DATABASE_URL"} <= read
+    assert {name for name in read if f"`{name}`" not in SETTINGS} == set()
+
+
+def test_every_documented_setting_is_read():
+    documented = set(re.findall(r"^\| `([A-Z_]+)`", SETTINGS, re.MULTILINE))
+    sources = "".join(
+        file.read_text(encoding="utf-8")
+        for file in [ROOT / "Makefile", *(ROOT / "config").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+        if file != Path(__file__)
+    )
+
+    assert documented
+    assert {name for name in documented if name not in sources} == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_between_documents_lead_somewhere(document: Path):
+    links = re.findall(r"\]\((?!https?://)([^)#]+)", document.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", ["docs/api.md"])
+def test_answers_that_are_shown_are_json(document: str):
+    shown = blocks(document, "json", "")
+
+    assert shown
+    for block in shown:
+        json.loads(block)
+
+
+def test_pictures_are_small_enough_to_load():
+    pictures = list((ROOT / "docs" / "images").glob("*.png"))
+
+    assert len(pictures) == 5
+    assert [picture.name for picture in pictures if picture.stat().st_size > 250_000] == []

@@ -1,0 +1,160 @@
+"""The whole product on the servers of one run, with what scenarios need to break it."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Collection
+from contextlib import closing, suppress
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any, ClassVar
+
+import psycopg
+
+from tests.demo import ROOT, DemoServer, Reply, wait_for
+from tests.faults.history import Capture, History, World, check
+from tests.faults.servers import Servers
+
+# A call gets half of it: long enough for a busy machine, short enough to wait for.
+LEASE_SECONDS = 4
+_RETRIES = {"trouble": [0.5] * 200, "refusal": [0.5] * 3}
+_GIVE_UP_SECONDS = 60.0
+
+
+class Installation(DemoServer):
+    """A demo with short leases and short waits between tries, and the history of what was sent to it."""
+
+    command: ClassVar[tuple[str, ...]] = ("-m", "tests.faults.up")
+
+    def __init__(self, servers: Servers) -> None:
+        super().__init__(LEASE_SECONDS=str(LEASE_SECONDS), **servers.variables)
+        self.servers = servers
+        self.history = History()
+        self.is_sound = True
+        self._others: list[subprocess.Popen[bytes]] = []
+        if servers.postgres:
+            self._database = type(self._database)(servers.postgres.url, self.data_dir)
+
+    def start(self) -> None:
+        super().start()
+        self.execute(f"UPDATE integrations_connector SET retry_policy = '{json.dumps(_RETRIES)}'")
+        self.execute("UPDATE gateway_client SET rate_per_minute = 10000000")
+
+    def kill_everything(self) -> None:
+        super().kill_everything()
+        for process in self._others:
+            process.wait(10)
+        self._others.clear()
+
+    def begin(self) -> None:
+        """Start a scenario: the vendor as new and trusted, nothing sent yet."""
+        self.is_sound = False
+        self.history = History()
+        self.sandbox.reset()
+        self.forget_trouble()
+
+    def execute(self, sql: str) -> int:
+        """Change the database past the program; returns how many rows."""
+        if self._database.name:
+            with psycopg.connect(self._database.variables["DATABASE_URL"]) as connection:
+                return connection.execute(sql).rowcount
+        with closing(sqlite3.connect(self.data_dir / "shopbotly.sqlite3", timeout=20)) as file, file:
+            return file.execute(sql).rowcount
+
+    def forget_trouble(self) -> None:
+        """Have the vendor asked again now: forget that it is held, broken or out of quota, and what waits is due."""
+        if self.servers.cache:
+            self.servers.cache.flush()
+        else:
+            with closing(sqlite3.connect(self.data_dir / "counters.sqlite3", timeout=20)) as file, file:
+                file.execute("DELETE FROM entries WHERE key LIKE '%breaker:%' OR key LIKE '%quota:%'")
+        self.execute("UPDATE integrations_connectorstate SET held_until = NULL, held_because = ''")
+        self.execute("UPDATE integrations_delivery SET due_at = created_at WHERE state = 'waiting'")
+
+    def capture(self, email: str = "", *, gives_up_after: float = _GIVE_UP_SECONDS) -> Capture:
+        """Send a lead as a careful caller does: with a key, again until there is an answer; a refusal is a failure."""
+        capture = self.history.sent(email or self.history.person())
+        body = {"email": capture.email, "first_name": capture.first_name, "message": capture.text}
+        ends_at = time.monotonic() + gives_up_after
+        while time.monotonic() < ends_at:
+            capture.tries += 1
+            reply = self._answer(body, capture.text)
+            if reply is not None and reply.status in {200, 201}:
+                self.history.accepted(capture, reply.body["id"])
+                return capture
+            assert reply is None or reply.status in {409, 429} or reply.status >= 500, reply
+            time.sleep(0.1)
+        return capture
+
+    def _answer(self, body: Any, key: str) -> Reply | None:
+        with suppress(OSError, HTTPException, ValueError):
+            return self.api("POST", "/v1/leads", body, Idempotency_Key=key)
+        return None
+
+    def another_worker(self) -> int:
+        """Start one more worker beside the supervisor's; returns its number."""
+        command = [sys.executable, "manage.py", "worker", "--demo"]
+        null = subprocess.DEVNULL
+        process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdin=null, stdout=null, stderr=null)
+        self._others.append(process)
+        return process.pid
+
+    def end_others(self) -> None:
+        """Stop the workers that were started beside the supervisor's."""
+        for process in self._others:
+            process.terminate()
+        for process in self._others:
+            process.wait(30)
+        self._others.clear()
+
+    def await_new(self, role: str, old: int) -> int:
+        """Wait until the supervisor has started a program again; returns the new number."""
+        wait_for(lambda: self.pids().get(role, old) != old, f"a new {role}")
+        return self.pids()[role]
+
+    def restart(self, role: str, number: signal.Signals) -> None:
+        """End a program, gently or not, and wait until its successor runs."""
+        old = self.pids()[role]
+        os.kill(old, number)
+        self.await_new(role, old)
+
+    def request_open(self) -> bool:
+        """Say whether a request hangs at the vendor now."""
+        return any(line["outcome"] == "open" for line in self.sandbox.requests())
+
+    def settled(self) -> bool:
+        """Say whether no work is under way or due any more."""
+        with suppress(psycopg.OperationalError):
+            [(left,)] = self.rows("SELECT count(*) FROM integrations_delivery WHERE state IN ('waiting', 'sending')")
+            return not left
+        return False
+
+    def check(self, *, held: Collection[str] = (), seconds: float = 60.0) -> None:
+        """Let the dust settle and fail on every broken promise."""
+        if not held:
+            with suppress(AssertionError):
+                wait_for(self.settled, "settled", seconds)
+        world = World(self.sandbox.effects("hubspot"), self.sandbox.contacts(), self._told)
+        assert self.history.promised, "nothing was accepted: the scenario shows nothing"
+        findings = check(self.history, world, held=held)
+        if findings:
+            shown = "\n".join([*map(str, findings[:20]), "", *self.output[-30:]])
+            raise AssertionError(f"{len(findings)} broken promises\n{shown}")
+        self.is_sound = True
+
+    def _told(self, lead_id: str) -> Any:
+        return self.lead(lead_id)
+
+
+def signal_group(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a program and whatever it has started."""
+    os.killpg(os.getpgid(pid), number)
+
+
+def is_stopped(pid: int) -> bool:
+    """Say whether a process has been stopped by SIGSTOP."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

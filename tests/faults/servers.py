@@ -1,0 +1,271 @@
+"""Servers that one run may break: a PostgreSQL, a RabbitMQ behind a line that can be cut, a Redis, each its own."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import psycopg
+import pytest
+import redis
+
+from config.demo_environment import free_port
+from tests.demo import wait_for
+
+_HOST = "127.0.0.1"
+
+
+@dataclass
+class Servers:
+    """What one installation runs on, and the environment that says so; absent servers are the embedded ones."""
+
+    postgres: "Postgres | None" = None
+    broker: "Rabbit | Redis | None" = None
+    cache: "Redis | None" = None
+    variables: dict[str, str] = field(default_factory=lambda: {"DATABASE_URL": "", "BROKER_URL": "", "CACHE_URL": ""})
+
+
+def start(stack: ExitStack) -> Servers:
+    """Start own servers of the kinds that DATABASE_URL and BROKER_URL name; `stack` ends them."""
+    servers = Servers()
+    if os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        servers.postgres = stack.enter_context(Postgres())
+        del servers.variables["DATABASE_URL"]
+    broker = os.environ.get("BROKER_URL", "")
+    if broker.startswith("amqp"):
+        servers.broker = stack.enter_context(Rabbit(broker))
+    elif broker:
+        servers.broker = servers.cache = stack.enter_context(Redis())
+        servers.variables["CACHE_URL"] = servers.cache.url(1)
+    if servers.broker:
+        servers.variables["BROKER_URL"] = servers.broker.url()
+    return servers
+
+
+class _Program:
+    """A server program with a directory of its own, on a free port."""
+
+    def __init__(self, name: str, user: str | None = None) -> None:
+        self.port = free_port()
+        self.directory = Path(tempfile.mkdtemp(prefix=f"shopbotly-{name}-"))
+        self._user = user if user and os.geteuid() == 0 else None
+        self._process: subprocess.Popen[bytes] | None = None
+        if self._user:
+            shutil.chown(self.directory, self._user)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.end(signal.SIGKILL)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        wait_for(self._has_started, f"{type(self).__name__} at port {self.port}")
+
+    def end(self, number: signal.Signals) -> None:
+        """End it with a signal; SIGKILL is a crash."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(60)
+            self._process = None
+
+    def _has_started(self) -> bool:
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(self._command(), **self._how())
+        with suppress(OSError, psycopg.OperationalError, redis.RedisError):
+            return self._answers()
+        return False
+
+    def _how(self) -> Any:
+        null = subprocess.DEVNULL
+        return {"cwd": self.directory, "stdin": null, "stdout": null, "stderr": null, "user": self._user}
+
+    def _command(self) -> list[str]:
+        raise NotImplementedError
+
+    def _answers(self) -> bool:
+        raise NotImplementedError
+
+
+class Postgres(_Program):
+    """A PostgreSQL with a cluster of its own; what has committed outlives the crash of it, not of the machine."""
+
+    def __init__(self) -> None:
+        self._programs = _postgres_programs()
+        super().__init__("postgres", "postgres")
+        initdb = [str(self._programs / "initdb"), "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8"]
+        done = subprocess.run(
+            [*initdb, "--locale=C", str(self.directory / "data")],
+            cwd="/",
+            user=self._user,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@{_HOST}:{self.port}/postgres"
+
+    def _command(self) -> list[str]:
+        options = {"listen_addresses": _HOST, "port": self.port, "unix_socket_directories": "", "fsync": "off"}
+        settings = [f"--{name}={value}" for name, value in options.items()]
+        return [str(self._programs / "postgres"), "-D", str(self.directory / "data"), *settings]
+
+    def _answers(self) -> bool:
+        with psycopg.connect(self.url, connect_timeout=5) as connection:
+            return bool(connection.execute("SELECT 1").fetchone())
+
+
+def _postgres_programs() -> Path:
+    found = [Path(path) for path in (shutil.which("initdb"),) if path]
+    found += sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    if not found:
+        pytest.skip("no initdb here: a PostgreSQL of our own, which may be broken, needs one")
+    return found[-1].parent
+
+
+class Redis(_Program):
+    """A Redis that keeps nothing: what dies with it is gone."""
+
+    def __init__(self) -> None:
+        if not shutil.which("redis-server"):
+            pytest.skip("no redis-server here: a broker of our own, which may be broken, needs one")
+        super().__init__("redis")
+
+    def url(self, number: int = 0) -> str:
+        return f"redis://{_HOST}:{self.port}/{number}"
+
+    def down(self) -> None:
+        """Crash, and with it everything in it."""
+        self.end(signal.SIGKILL)
+
+    def up(self) -> None:
+        """Come back, empty."""
+        self.start()
+
+    def wipe(self) -> None:
+        """Drop every message."""
+        with redis.Redis(host=_HOST, port=self.port) as client:
+            client.flushdb()
+
+    def flush(self) -> None:
+        """Drop every counter."""
+        with redis.Redis(host=_HOST, port=self.port, db=1) as client:
+            client.flushdb()
+
+    def _command(self) -> list[str]:
+        return ["redis-server", "--bind", _HOST, "--port", str(self.port), "--save", "", "--appendonly", "no"]
+
+    def _answers(self) -> bool:
+        with redis.Redis(host=_HOST, port=self.port) as client:
+            return bool(client.ping())
+
+
+class Rabbit:
+    """A virtual host of a running RabbitMQ, behind a line that can be cut."""
+
+    def __init__(self, url: str) -> None:
+        self._parts = urlsplit(url)
+        self._name = f"faults_{uuid4().hex[:8]}"
+        self._line = Line(self._parts.hostname or _HOST, self._parts.port or 5672)
+
+    def __enter__(self) -> Self:
+        self._make()
+        self._line.mend()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._line.cut()
+        _rabbitmqctl("delete_vhost", self._name)
+
+    def url(self) -> str:
+        user = f"{self._parts.username or 'guest'}:{self._parts.password or 'guest'}"
+        return urlunsplit(("amqp", f"{user}@{_HOST}:{self._line.port}", f"/{self._name}", "", ""))
+
+    def down(self) -> None:
+        """Be out of reach, and lose everything meanwhile."""
+        self._line.cut()
+        _rabbitmqctl("delete_vhost", self._name)
+
+    def up(self) -> None:
+        """Come back, empty."""
+        self._make()
+        self._line.mend()
+
+    def wipe(self) -> None:
+        """Drop every queue and message under the feet of those who use them."""
+        _rabbitmqctl("delete_vhost", self._name)
+        self._make()
+
+    def _make(self) -> None:
+        _rabbitmqctl("add_vhost", self._name)
+        _rabbitmqctl("set_permissions", "-p", self._name, self._parts.username or "guest", ".*", ".*", ".*")
+
+
+def _rabbitmqctl(*arguments: str) -> None:
+    program = shutil.which("rabbitmqctl") or "/usr/sbin/rabbitmqctl"
+    if not Path(program).exists():
+        pytest.skip("no rabbitmqctl here: a virtual host of our own, which may be broken, needs it")
+    done = subprocess.run([program, "-q", *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, f"rabbitmqctl {arguments[0]}: {done.stdout}{done.stderr}"
+
+
+class Line:
+    """A TCP port that leads to another and can be cut."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self.port = free_port()
+        self._listener: socket.socket | None = None
+        self._ends: set[socket.socket] = set()
+        self._lock = threading.Lock()
+
+    def mend(self) -> None:
+        """Let connections through."""
+        self._listener = socket.create_server((_HOST, self.port))
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def cut(self) -> None:
+        """Break every connection and let no new one through."""
+        with self._lock:
+            ends, self._ends = self._ends, set()
+            listener, self._listener = self._listener, None
+        for end in [*ends, *([listener] if listener else [])]:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(self._target)
+                with self._lock:
+                    if self._listener is not listener:
+                        near.close(), far.close()
+                        return
+                    self._ends |= {near, far}
+                for source, sink in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+
+    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while block := source.recv(65_536):
+                sink.sendall(block)
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,71 @@
+"""kill -9, at the worst moments and at any moment."""
+
+import os
+import signal
+
+import pytest
+
+from tests.demo import wait_for
+from tests.faults.callers import Callers
+
+pytestmark = pytest.mark.broker
+
+
+def test_a_worker_killed_when_the_vendor_gets_the_request_sends_it_again(house):
+    """Guard: a delivery is settled after the vendor's answer, not before. Red with `Results.save` before the call."""
+    _kill_the_worker(house, "received")
+
+
+def test_a_worker_killed_when_the_vendor_has_committed_makes_no_second_contact(house):
+    """Guard: what a vanished sender held waits again (`deliveries.recover_lapsed`). Red without it."""
+    _kill_the_worker(house, "committed")
+
+
+def test_a_worker_killed_when_the_answer_is_on_its_way_does_not_lock_the_connector(house):
+    """Guard: a drainer's lease runs out (`Lease.take`). Red when only a released lease can be taken."""
+    _kill_the_worker(house, "answered")
+
+
+def _kill_the_worker(house, when):
+    worker = house.pids()["worker"]
+    house.sandbox.fault(vendor="hubspot", kill={"pid": worker, "when": when}, count=1)
+    house.capture()
+    house.await_new("worker", worker)
+    house.capture(house.history.captures[0].email)
+
+    house.check()
+
+
+def test_a_web_server_killed_under_load_has_kept_what_it_accepted(house):
+    """Guard: the answer follows the commit. Red when `GroupedCommits` answers first and writes 50 ms later."""
+    with Callers(house, pause_seconds=0):
+        for _ in range(2):
+            accepted = len(house.history.promised)
+            wait_for(lambda accepted=accepted: len(house.history.promised) > accepted + 30, "captures")
+            house.restart("web", signal.SIGKILL)
+
+    house.check()
+
+
+def test_everything_killed_at_once_goes_on_where_it_was(house):
+    """Guard: nothing lives in memory or in the broker alone. Red when a capture queues its delivery without a row."""
+    with Callers(house):
+        wait_for(lambda: len(house.history.promised) > 30, "captures")
+        house.kill_everything()
+        house.start()
+
+    house.check()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_replaced_one_after_the_other_under_load_lose_nothing(house, number):
+    """Guard: what was claimed and not sent is put back, or taken up when its lease ran out. Red without `put_back`."""
+    with Callers(house):
+        second = house.another_worker()
+        wait_for(lambda: len(house.history.promised) > 30, "captures")
+        house.restart("worker", number)
+        accepted = len(house.history.promised)
+        wait_for(lambda: len(house.history.promised) > accepted + 30, "captures")
+        os.kill(second, number)
+
+    house.check()

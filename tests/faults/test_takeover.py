@@ -1,0 +1,59 @@
+"""A worker that stands still for longer than its lease, and wakes up in the middle of a call."""
+
+import os
+import signal
+
+import pytest
+
+from tests.demo import wait_for
+from tests.faults.installation import is_stopped
+
+pytestmark = pytest.mark.broker
+
+
+def test_a_worker_that_wakes_up_after_its_lease_does_not_have_the_last_word(house):
+    """Guards: settling asks for the fence, and who lost it sends once more. Red without `_send_once_more`.
+
+    The old call reaches the vendor after the newer one of the worker that took over: the vendor must be told again.
+    """
+    first = house.pids()["worker"]
+    house.sandbox.fault(vendor="hubspot", hang="before", count=1)
+    old = house.capture()
+    wait_for(house.request_open, "a call that hangs")
+    os.kill(first, signal.SIGSTOP)
+    try:
+        wait_for(lambda: is_stopped(first), "a worker that stands still")
+        house.another_worker()
+        new = house.capture(old.email)
+        wait_for(lambda: _name_there(house, old.email) == new.first_name, "the newer word at the vendor")
+        house.sandbox.clear_faults()
+        wait_for(lambda: _name_there(house, old.email) == old.first_name, "the older word at the vendor")
+    finally:
+        os.kill(first, signal.SIGCONT)
+    wait_for(lambda: _name_there(house, old.email) == new.first_name, "the newer word again")
+
+    house.check()
+
+
+def test_a_worker_stopped_between_two_calls_does_not_send_what_another_has_taken(house):
+    """Guard: a call starts only under a lease that outlives it (`Parcel.keep`). Red without."""
+    first = house.pids()["worker"]
+    house.sandbox.fault(vendor="hubspot", delay_ms=300, count=20)
+    for _ in range(5):
+        house.capture()
+    os.kill(first, signal.SIGSTOP)
+    try:
+        wait_for(lambda: is_stopped(first), "a worker that stands still")
+        house.another_worker()
+        for capture in house.history.captures[:]:
+            house.capture(capture.email)
+        wait_for(house.settled, "everything sent by the other")
+    finally:
+        os.kill(first, signal.SIGCONT)
+
+    house.check()
+
+
+def _name_there(house, email):
+    names = [row["properties"].get("firstname") for row in house.sandbox.contacts() if row["properties"]["email"] == email]
+    return names[0] if names else None
