@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
+from django.contrib import admin
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
@@ -24,6 +26,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         "Connections",
         (
             ("Connectors", "cable", "integrations", "connector"),
+            ("Syncs", "sync", "integrations", "sync"),
             ("Credentials", "key", "integrations", "credential"),
             ("Calls", "swap_vert", "integrations", "call"),
         ),
@@ -76,8 +79,8 @@ def _is_in(app: str, model: str) -> Callable[[HttpRequest], bool]:
 
 
 def _may_view(request: HttpRequest, app: str, model: str) -> bool:
-    user = request.user
-    return user.has_perm(f"{app}.view_{model}") or user.has_perm(f"{app}.change_{model}")
+    page = admin.site.get_model_admin(apps.get_model(app, model))
+    return bool(page.has_view_or_change_permission(request))
 
 
 def environment(request: HttpRequest) -> list[str] | None:

@@ -47,6 +47,16 @@ def step(words, arguments, advice):
         stop(advice)
 
 
+def attempt(words, arguments):
+    """Run one step with a progress line; tell whether it worked."""
+    started = time.time()
+    sys.stdout.write("  " + words + " …")
+    sys.stdout.flush()
+    code = run(arguments)[0]
+    sys.stdout.write(" %s %.0f s\n" % ("failed after" if code else "", time.time() - started))
+    return code == 0
+
+
 def suitable_python():
     """Return this Python where it is new enough, else one that is found by name."""
     if sys.version_info >= OLDEST:
@@ -88,12 +98,12 @@ def install(name):
     advice = "The packages could not be installed: see above; is the package registry reachable from here?"
     pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]
     installer = os.path.join(ROOT, "requirements", "installer.txt")
-    # uv takes seconds where pip takes a minute; where it can't be had, pip does the same.
-    if run(pip + [installer])[0] == 0:
-        fast = [PYTHON, "-m", "uv", "pip", "install", "--quiet", "--python", PYTHON, "--require-hashes", "-r"]
-        step("Installing packages", fast + [path], advice)
-    else:
-        step("Installing packages (this takes a minute or two)", pip + [path], advice)
+    # uv takes seconds where pip takes a minute; where it can't be had or can't reach the registry, pip does the same:
+    # it alone reads pip's own configuration (a company's mirror, its certificates).
+    os.environ.setdefault("UV_SYSTEM_CERTS", "1")
+    fast = [PYTHON, "-m", "uv", "pip", "install", "--quiet", "--python", PYTHON, "--require-hashes", "-r"]
+    if run(pip + [installer])[0] or not attempt("Installing packages", fast + [path]):
+        step("Installing packages with pip (this takes a minute or two)", pip + [path], advice)
     with open(stamp, "w") as file:
         file.write(wanted)
 

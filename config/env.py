@@ -1,5 +1,6 @@
 """Typed reading of the environment; every setting of an installation goes through here."""
 
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -89,6 +90,11 @@ def database(url: str, data_dir: Path) -> dict[str, object]:
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
     }
+
+
+def fingerprint(*parts: str) -> str:
+    """Return a short name for what the parts name together."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
 
 
 def sqlite(path: Path) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from config.env import database, env_bool, env_int, env_list, env_str, load_file, private_folder
+from config.env import database, env_bool, env_int, env_list, env_str, fingerprint, load_file, private_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -20,12 +20,15 @@ TRUSTED_PROXIES = env_list("TRUSTED_PROXIES")
 EGRESS_ALLOW = env_list("EGRESS_ALLOW")
 
 DATABASES = {"default": database(env_str("DATABASE_URL"), DATA_DIR)}
+# Installations that share a broker or a cache must not take each other's hints and counters.
+INSTALLATION = fingerprint(*(str(DATABASES["default"].get(name, "")) for name in ("HOST", "PORT", "NAME")))
 BROKER_URL = env_str("BROKER_URL")
 CACHE_URL = env_str("CACHE_URL")
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": CACHE_URL,
+        "KEY_PREFIX": INSTALLATION,
         # A server that hangs must not hang a request: without an answer, limits fail open.
         "OPTIONS": {"socket_timeout": 1.0, "socket_connect_timeout": 1.0},
     }

@@ -1,6 +1,7 @@
 """Keeps a few processes running: starts them, starts them again when they die, stops them all together."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -10,7 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+_voice = threading.Lock()
 _STOP_SECONDS = 9.0
+# A pipe that select calls writable takes this much at once (PIPE_BUF), so no write can hold us up.
+_PIPE_TAKES = 4096
 _LOOK_SECONDS = 0.2
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
 # A process that ran this long was well: its next death is a new story.
@@ -73,7 +77,7 @@ class Supervisor:
 
         Returns the exit code for the whole program.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: self.stop())
         try:
             for child in self.children:
@@ -135,7 +139,11 @@ def _reason(code: int) -> str:
     return f"killed by {signal.Signals(-code).name}"
 
 
-def say(line: str) -> None:
-    """Print a line at once; where whoever read us has gone, the work goes on unseen."""
-    with suppress(BrokenPipeError):
-        print(line, flush=True)  # noqa: T201 (this is the program's voice)
+def say(text: str) -> None:
+    """Write lines to our output, each whole; where nobody reads them any more, they are dropped, never waited for."""
+    with _voice:
+        for line in text.split("\n"):
+            with suppress(OSError, ValueError):
+                output = sys.stdout.fileno()
+                if select.select([], [output], [], 0)[1]:
+                    os.write(output, line.encode("utf-8", "replace")[: _PIPE_TAKES - 1] + b"\n")

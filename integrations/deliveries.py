@@ -17,6 +17,8 @@ from integrations.models import Connector, ConnectorState, Delivery
 from integrations.providers import errors
 from integrations.providers.base import Contact, ContactEraser, Outcome
 from integrations.providers.registry import provider_class
+from integrations.resending import send_again as send_again
+from integrations.resending import send_again_all as send_again_all
 from runtime import wakeups
 from runtime.clock import db_now
 from runtime.scrubbing import scrub_text
@@ -24,7 +26,6 @@ from runtime.scrubbing import scrub_text
 log = structlog.get_logger(__name__)
 
 State = Delivery.State
-_RESENDABLE = (State.NEEDS_YOU, State.SKIPPED, State.CANCELLED, State.DELIVERED)
 
 
 def mapped(connector: Connector, contact: Contact) -> Contact:
@@ -190,32 +191,6 @@ def _same(delivery: Delivery) -> Any:
         subject_id=delivery.subject_id,
         operation=delivery.operation,
     )
-
-
-def send_again(*, deliveries: Iterable[Delivery]) -> int:
-    """Let settled deliveries wait for sending once more, now; returns how many.
-
-    What waits already is made due now; what is being sent is left alone.
-    """
-    count, connectors = 0, set()
-    for delivery in deliveries:
-        with transaction.atomic():
-            count += _send_again(delivery)
-        connectors.add(delivery.connector_id)
-    for connector_id in connectors:
-        wakeups.wake("connector", str(connector_id))
-    return count
-
-
-def _send_again(delivery: Delivery) -> bool:
-    now = db_now()
-    if _same(delivery).filter(state=State.WAITING).update(due_at=now, tries=0):
-        return True
-    if delivery.state == State.DELIVERED:
-        # It stays as the record of what the vendor was told.
-        return _send_once_more(delivery)
-    rows = Delivery.objects.filter(pk=delivery.pk, state__in=_RESENDABLE)
-    return bool(rows.update(state=State.WAITING, due_at=now, tries=0, settled_at=None))
 
 
 def _send_once_more(delivery: Delivery) -> bool:

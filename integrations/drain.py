@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db.models import F, Max, Min, Q, QuerySet
 
-from integrations import deliveries, outbox, subjects
+from integrations import backfill, deliveries, outbox, subjects
 from integrations.calls import CallLog
 from integrations.connections import PATIENCE_SECONDS, in_flight_of, open_provider
 from integrations.egress import TOTAL_SECONDS
@@ -29,6 +29,9 @@ log = structlog.get_logger(__name__)
 
 KIND = "connector"
 _TURN_SECONDS = 20.0
+_LOOK_SECONDS = 0.5
+# How long calls under way are waited for when the worker has to stop.
+_STOP_SECONDS = 5.0
 # A call must end before its lease does, also where tests shorten leases.
 _CALL_SECONDS = min(TOTAL_SECONDS, jobs.LEASE_SECONDS / 2)
 _PATIENCE_SECONDS = min(PATIENCE_SECONDS, jobs.LEASE_SECONDS / 12)
@@ -133,19 +136,30 @@ class Turn:
         self._ends_at = ends_at
         self._provider_class = provider_class(connector.provider)
         self._in_flight = in_flight_of(connector)
+        self._backfill_at_most = self._in_flight * self._provider_class.batch_size
         self._packed: deque[Parcel] = deque()
         self._sent: dict[Future[list[Outcome]], tuple[Parcel, CallLog]] = {}
         self._may_go_on = True
+        self._give_up_at = float("inf")
 
     def run(self) -> None:
         """Send until nothing is due, time is up, or the connector has to stop; ends with nothing on the wire."""
-        with ThreadPoolExecutor(self._in_flight, thread_name_prefix="vendor") as pool:
-            while self._start(pool) or self._sent:
-                done, _ = wait(self._sent, return_when=FIRST_COMPLETED)
-                for future in done:
-                    self._finish(future)
+        pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="vendor")
+        while (self._start(pool) or self._sent) and not self._is_overdue():
+            done, _ = wait(self._sent, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
+            for future in done:
+                self._finish(future)
         for parcel in self._packed:
             deliveries.put_back(parcel.deliveries)
+        # Nothing is under way but calls that were given up: what became of those, their lease's end will tell.
+        pool.shutdown(wait=False)
+
+    def _is_overdue(self) -> bool:
+        """Say whether this process has to end before the calls under way do; others go on without them."""
+        if not jobs.stopping.is_set():
+            return False
+        self._give_up_at = min(self._give_up_at, time.monotonic() + _STOP_SECONDS)
+        return time.monotonic() > self._give_up_at
 
     def _start(self, pool: ThreadPoolExecutor) -> bool:
         """Put parcels on the wire while there is room, then pack the next one; True where something was started."""
@@ -169,10 +183,11 @@ class Turn:
             return self._packed.popleft()
         while time.monotonic() < self._ends_at and not jobs.stopping.is_set():
             batch = Delivery.objects.claim_batch(self._connector.pk, self._provider_class.batch_size)
-            if not batch:
-                return None
-            if parcel := self._pack(batch):
+            if batch and (parcel := self._pack(batch)):
                 return parcel
+            # Comes last: only what nothing else needs is left to the leads that are sent after the fact.
+            if not batch and not backfill.put_next(self._connector.pk, self._backfill_at_most):
+                return None
         return None
 
     def _pack(self, batch: Sequence[Delivery]) -> Parcel | None:
@@ -256,7 +271,8 @@ def _has_due(connector_id: uuid.UUID) -> bool:
 def _due(now: datetime, limit: int) -> Sequence[str]:
     open_here = Delivery.objects.filter(outbox.due_work(now)).values("connector")
     free = Q(status__lease_until=None) | Q(status__lease_until__lt=now)
-    return [str(pk) for pk in working(now).filter(free, pk__in=open_here).values_list("pk", flat=True)[:limit]]
+    busy = Q(pk__in=open_here) | Q(status__backfill_scope__gt="")
+    return [str(pk) for pk in working(now).filter(busy, free).values_list("pk", flat=True)[:limit]]
 
 
 def _next_due_at() -> datetime | None:

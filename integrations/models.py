@@ -37,7 +37,7 @@ class Connector(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=80, unique=True)
     provider = models.CharField(max_length=32)
-    base_url = models.URLField(max_length=255, verbose_name="base address")
+    base_url = models.CharField(max_length=255, verbose_name="base address")
     credential = models.ForeignKey(Credential, null=True, blank=True, on_delete=models.PROTECT)
     config = models.JSONField(default=dict, blank=True)
     operations = models.JSONField(default=list, blank=True)
@@ -67,8 +67,23 @@ class Connector(models.Model):
         return self.name
 
 
+class Sync(Connector):
+    """A connector seen as what it does with leads: the same row, with a page of its own."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+
+
 class ConnectorState(models.Model):
-    """What changes while a connector works: the drainer's lease, the pause, the last results."""
+    """What changes while a connector works: the drainer's lease, the pause, the last results, the backfill.
+
+    A backfill is under way while `backfill_scope` is not empty; `backfill_after` is how far it has come.
+    """
+
+    class Scope(models.TextChoices):
+        ALL = "all", "every lead"
+        SKIPPED = "skipped", "leads that were left out"
 
     connector = models.OneToOneField(Connector, on_delete=models.CASCADE, primary_key=True, related_name="status")
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -80,6 +95,13 @@ class ConnectorState(models.Model):
     last_success_at = models.DateTimeField(null=True, blank=True)
     last_failure_at = models.DateTimeField(null=True, blank=True)
     last_failure = models.CharField(max_length=300, blank=True)
+    backfill_scope = models.CharField(max_length=8, choices=Scope, blank=True)
+    backfill_after = models.UUIDField(null=True, blank=True)
+    backfill_total = models.PositiveIntegerField(default=0)
+    backfill_seen = models.PositiveIntegerField(default=0)
+    backfill_put = models.PositiveIntegerField(default=0)
+    backfill_started_at = models.DateTimeField(null=True, blank=True)
+    backfill_ended_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"state of {self.connector_id}"
@@ -153,7 +175,10 @@ class Delivery(Job):
                 condition=models.Q(state__in=["waiting", "sending", "confirming"]),
             ),
             models.Index(fields=["subject_id"], name="delivery_subject"),
-            models.Index(fields=["state", "connector"], name="delivery_state"),
+            models.Index(fields=["state", "connector", "id"], name="delivery_state"),
+            models.Index(
+                fields=["settled_at", "connector"], name="delivery_done", condition=models.Q(state="delivered")
+            ),
         ]
 
     def __str__(self) -> str:

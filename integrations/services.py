@@ -3,11 +3,14 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
+from integrations import backfill
+from integrations.breaker import Breaker
 from integrations.calls import CallLog
 from integrations.connections import open_provider
 from integrations.credentials import seal
@@ -22,6 +25,7 @@ from runtime.scrubbing import scrub_text
 from runtime.wakeups import wake
 
 NEEDS_REAUTH = "needs_reauth"
+_AT_ONCE = 1000
 
 
 def credential_save(
@@ -99,6 +103,37 @@ def connector_resume(*, connector: Connector) -> None:
     with transaction.atomic():
         ConnectorState.objects.filter(connector=connector).update(paused_at=None, pause_reason="")
         wake("connector", str(connector.pk))
+
+
+def connector_send_now(*, connector: Connector) -> int:
+    """Try everything that waits at once, whatever it waited for; returns how many were not due yet.
+
+    What the vendor itself asked us to wait (its limit) still counts.
+    """
+    now, count = db_now(), 0
+    later = Delivery.objects.filter(connector=connector, state=Delivery.State.WAITING, due_at__gt=now)
+    while ids := list(later.values_list("pk", flat=True)[:_AT_ONCE]):
+        # A claim in between may have taken some; those are on their way.
+        count += later.filter(pk__in=ids).update(due_at=now)
+    with transaction.atomic():
+        Breaker(connector.pk).reset()
+        ConnectorState.objects.filter(pk=connector.pk).update(held_until=None, held_because="")
+        wake("connector", str(connector.pk))
+    return count
+
+
+def connector_pace_set(
+    *, connector: Connector, retry_policy: Mapping[str, Any], quota: Mapping[str, Any], max_in_flight: int | None
+) -> None:
+    """Set how often a connector tries again and how fast it goes; empty = the usual (shapes: models.Connector)."""
+    Connector.objects.filter(pk=connector.pk).update(
+        retry_policy=dict(retry_policy), quota=dict(quota), max_in_flight=max_in_flight
+    )
+
+
+def connector_reconsider(*, connector: Connector) -> int:
+    """Look again at the leads that a connector's filter had left out: it has changed; returns how many there are."""
+    return backfill.backfill_start(connector=connector, scope=ConnectorState.Scope.SKIPPED)
 
 
 def _told(connector: Connector, err: errors.ProviderError) -> str:

@@ -1,8 +1,10 @@
-"""What can be delivered: each app registers how its things are loaded for a provider."""
+"""What can be delivered: each app registers how its things are loaded for a provider, and how they are gone through."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
 
 from integrations.providers.base import Contact
 
@@ -18,14 +20,49 @@ class Loaded:
 Loader = Callable[[Mapping[uuid.UUID, int]], dict[uuid.UUID, Loaded]]
 """Subject id → the revision this connector has already been told; ids that no longer exist are left out."""
 
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """A subject seen in passing: its revision, when that was made, and whether a connector's filter lets it through."""
+
+    id: uuid.UUID
+    revision: int
+    changed_at: datetime
+    qualifies: bool
+
+
+class Surveyor(Protocol):
+    """Goes through all subjects of a kind, in the order of their ids."""
+
+    def count(self) -> int:
+        """Return how many there are."""
+        ...
+
+    def page(self, lead_filter: Mapping[str, Any], after: uuid.UUID | None, limit: int) -> list[Surveyed]:
+        """Return the next ones after an id (None = from the first)."""
+        ...
+
+    def some(self, lead_filter: Mapping[str, Any], ids: Sequence[uuid.UUID]) -> list[Surveyed]:
+        """Return those of these ids that exist."""
+        ...
+
+
 _loaders: dict[str, Loader] = {}
+_surveyors: dict[str, Surveyor] = {}
 
 
-def register(kind: str, loader: Loader) -> None:
-    """Say how subjects of `kind` are loaded; called from `AppConfig.ready`."""
+def register(kind: str, loader: Loader, surveyor: Surveyor | None = None) -> None:
+    """Say how subjects of `kind` are loaded and gone through; called from `AppConfig.ready`."""
     _loaders[kind] = loader
+    if surveyor is not None:
+        _surveyors[kind] = surveyor
 
 
 def load(kind: str, told: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, Loaded]:
     """Load subjects of one kind, each with what happened since the revision that was told last."""
     return _loaders[kind](told)
+
+
+def surveyor(kind: str) -> Surveyor:
+    """Return what goes through all subjects of a kind."""
+    return _surveyors[kind]

@@ -11,8 +11,9 @@ class LeadsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Say how leads are loaded for deliveries."""
+        """Say how leads are loaded for deliveries, and gone through for a connector."""
         from integrations import subjects as kinds
         from leads import subjects
+        from leads.survey import LeadSurvey
 
-        kinds.register("lead", subjects.load)
+        kinds.register("lead", subjects.load, LeadSurvey())

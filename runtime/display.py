@@ -46,15 +46,16 @@ _SYMBOLS: dict[Tone, str] = {"good": "✓", "busy": "↻", "calm": "·", "warn":
 _UNITS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 
 
+def badge_parts(state: str, words: str = "") -> tuple[Tone, str, str]:
+    """Return what a badge is made of: its tone, its symbol, its words."""
+    tone = TONES.get(state, "calm")
+    return tone, _SYMBOLS[tone], words or state.replace("_", " ")
+
+
 def badge(state: str, words: str = "") -> SafeString:
     """Return a state as a symbol, words and a colour."""
-    tone = TONES.get(state, "calm")
-    return format_html(
-        '<span class="sb-badge sb-{}"><span aria-hidden="true">{}</span> {}</span>',
-        tone,
-        _SYMBOLS[tone],
-        words or state.replace("_", " "),
-    )
+    parts = badge_parts(state, words)
+    return format_html('<span class="sb-badge sb-{}"><span aria-hidden="true">{}</span> <span>{}</span></span>', *parts)
 
 
 def ago(at: datetime | None, never: str = "never") -> SafeString:

@@ -9,6 +9,7 @@ from typing import Any
 
 import dramatiq
 import structlog
+from django.conf import settings
 from django.db import transaction
 
 from runtime import jobs
@@ -33,10 +34,11 @@ class Wakeups:
 
     def __init__(self, broker: dramatiq.Broker, *, is_external: bool) -> None:
         self.is_external = is_external
+        self.queue = f"wake-{settings.INSTALLATION}"
         self.lost = 0
         # No retries by the broker: the middleware for them isn't even loaded (config.broker).
         self.actor: dramatiq.Actor[Any, Any] = dramatiq.actor(
-            run, broker=broker, actor_name="wake", queue_name="wake", time_limit=TIME_LIMIT_MS
+            run, broker=broker, actor_name="wake", queue_name=self.queue, time_limit=TIME_LIMIT_MS
         )
         self._pending: set[tuple[str, str]] = set()
         self._changed = threading.Condition()

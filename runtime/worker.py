@@ -135,8 +135,9 @@ def _run_without_broker(kind: str, id: str) -> None:
 def work(threads: int, stopped: threading.Event, patience: timedelta = timedelta(seconds=8)) -> None:
     """Do due work with `threads` threads until `stopped` is set; then finish what is in hand within `patience`."""
     periodic.ensure_rows()
+    hints = wakeups.current()
     worker = Worker(
-        wakeups.current().actor.broker, worker_threads=threads, worker_timeout=_CONSUMER_TIMEOUT_MS, queues={"wake"}
+        hints.actor.broker, worker_threads=threads, worker_timeout=_CONSUMER_TIMEOUT_MS, queues={hints.queue}
     )
     clock = Clock()
     worker.start()

@@ -10,9 +10,10 @@ from config.dashboard import connectors, figures, needs, soon
 def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the home page's four parts to its context; each shows only what this person may see."""
     rows = connectors.rows(request)
+    causes = needs.causes(request, rows)
     context.update(
-        causes=needs.causes(request, rows),
-        all_well=figures.all_well(request),
+        causes=causes,
+        all_well="" if causes else figures.all_well(request),
         figures=figures.week(request),
         connectors=rows,
         ends=soon.ends(request),

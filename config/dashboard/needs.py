@@ -1,18 +1,18 @@
 """What needs a person: one line per cause, with what to press."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, Max
+from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
 
 from config.dashboard.connectors import Row
 from gateway.models import Key
-from integrations.explanations import explain
+from integrations.admin.causes import Link, Press, causes_shown
 from integrations.models import Connector, Delivery
 from leads.models import Lead
 from runtime.clock import db_now
@@ -23,30 +23,18 @@ _OVERDUE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Press:
-    """A button that posts `fields` to `address`."""
-
-    label: str
-    address: str
-    fields: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A way to a page."""
-
-    label: str
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
 class Cause:
-    """One reason why something waits for a person; `is_look` marks what may also wait a while."""
+    """One reason why something waits for a person; `is_look` marks what may also wait a while.
+
+    `said` are the own words of `vendor` where `words` doesn't hold them.
+    """
 
     words: str
     links: Sequence[Link] = ()
     presses: Sequence[Press] = ()
     is_look: bool = False
+    said: str = ""
+    vendor: str = ""
 
 
 def causes(request: HttpRequest, rows: Sequence[Row]) -> list[Cause]:
@@ -56,7 +44,7 @@ def causes(request: HttpRequest, rows: Sequence[Row]) -> list[Cause]:
     if may("integrations.view_connector"):
         found += _stopped(rows)
     if may("integrations.view_delivery"):
-        found += [*_overdue(), *_deliveries(may("integrations.change_delivery"))]
+        found += [*_overdue(), *_deliveries(request)]
     if may("webhooks.view_inboundevent"):
         found += _events()
     if may("gateway.view_key"):
@@ -108,43 +96,12 @@ def _overdue() -> list[Cause]:
     return [Cause(words, [Link(f"See the {count:,}", _list("integrations_delivery", state__exact="waiting"))])]
 
 
-def _deliveries(may_press: bool) -> list[Cause]:
+def _deliveries(request: HttpRequest) -> list[Cause]:
     """Deliveries that wait for a person, by what stopped them."""
-    groups = (
-        Delivery.objects.filter(state=Delivery.State.NEEDS_YOU)
-        .values("connector", "connector__name", "reason", "field")
-        .annotate(count=Count("pk"), words=Max("vendor_words"), most_tries=Max("tries"))
-        .order_by("-count")[:20]
-    )
-    return [_group(group, may_press) for group in groups]
-
-
-def _group(group: Mapping[str, Any], may_press: bool) -> Cause:
-    # One delivery that stands for all of its group, so that the words are those of its own page.
-    sample = Delivery(
-        connector=Connector(name=group["connector__name"]),
-        state=Delivery.State.NEEDS_YOU,
-        reason=group["reason"],
-        field=group["field"],
-        vendor_words=group["words"],
-        tries=group["most_tries"],
-    )
-    address = _list(
-        "integrations_delivery",
-        state__exact="needs_you",
-        connector__id__exact=group["connector"],
-        reason=group["reason"] or "-",
-        field=group["field"],
-    )
-    count = group["count"]
-    connector = reverse("admin:integrations_connector_change", args=(group["connector"],))
-    presses = []
-    if may_press:
-        # What the list itself posts when "select all" is ticked.
-        every = {"action": "send_selected_again", "select_across": "1", "index": "0", "_selected_action": "all"}
-        presses = [Press("Send again" if count == 1 else f"Send the {count:,} again", address, every)]
-    links = [Link("Open the connector", connector), Link("See it" if count == 1 else f"See the {count:,}", address)]
-    return Cause(f"{counted(count, 'lead waits', 'leads wait')}: {explain(sample)}", links, presses)
+    return [
+        Cause(shown.words, shown.links, shown.presses, said=shown.said, vendor=shown.vendor)
+        for shown in causes_shown(request)
+    ]
 
 
 def _events() -> list[Cause]:

@@ -1,5 +1,5 @@
-"""What leaves the house: connectors, credentials, deliveries and calls."""
+"""What leaves the house: connectors, credentials, deliveries, syncs and calls."""
 
-from integrations.admin import calls, connectors, credentials, deliveries
+from integrations.admin import calls, connectors, credentials, deliveries, syncs
 
-__all__ = ["calls", "connectors", "credentials", "deliveries"]
+__all__ = ["calls", "connectors", "credentials", "deliveries", "syncs"]

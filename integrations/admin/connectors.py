@@ -9,12 +9,12 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from integrations import services
+from integrations import services, syncs
 from integrations.admin.vendors import ProviderPageAdmin
 from integrations.forms import address_refusal, connector_fieldsets, connector_form
 from integrations.models import Connector, ConnectorState, Delivery
 from runtime.admin import button
-from runtime.display import ago, badge
+from runtime.display import ago, badge, counted
 
 _PAUSE_WORDS = {
     "": "paused",
@@ -22,22 +22,29 @@ _PAUSE_WORDS = {
     "needs_reauth": "paused: needs a new key",
     "endpoint_gone": "paused: address gone",
 }
+_HOLD_WORDS = {"quota": "held: limit used up", "breaker": "held: in trouble"}
 
 
 def connector_state(connector: Connector) -> SafeString:
     """Return how a connector does, in words and colour; its `status` must be loaded."""
+    return badge(*connector_standing(connector))
+
+
+def connector_standing(connector: Connector) -> tuple[str, str]:
+    """Return how a connector does: the state that gives the colour, and the words; its `status` must be loaded."""
     status: ConnectorState | None = getattr(connector, "status", None)
     if not connector.is_active:
-        return badge("off")
+        return "off", "off"
     if status is None:
-        return badge("waiting", "not used yet")
+        return "waiting", "not used yet"
     if status.paused_at:
-        return badge(
-            "paused", _PAUSE_WORDS.get(status.pause_reason, f"paused: {status.pause_reason.replace('_', ' ')}")
-        )
-    if status.last_failure_at and (not status.last_success_at or status.last_failure_at > status.last_success_at):
-        return badge("needs_you", "in trouble")
-    return badge("active", "working") if status.last_success_at else badge("waiting", "not used yet")
+        reason = status.pause_reason
+        return "paused", _PAUSE_WORDS.get(reason, f"paused: {reason.replace('_', ' ')}")
+    if syncs.held(status):
+        return "paused", _HOLD_WORDS.get(status.held_because, "held")
+    if syncs.in_trouble(status):
+        return "needs_you", "in trouble"
+    return ("active", "working") if status.last_success_at else ("waiting", "not used yet")
 
 
 def is_paused(connector: Connector) -> bool:
@@ -51,6 +58,10 @@ def pause_button(connector: Connector) -> dict[str, str]:
     name = "resume" if is_paused(connector) else "pause"
     address = reverse("admin:integrations_connector_press", args=(connector.pk, name))
     return {"label": name.capitalize(), "address": address, "confirm": ""}
+
+
+_WANTS = {"operations", "channels", "purposes"}
+"""The fields of the form that say which leads a connector wants."""
 
 
 class PauseFilter(admin.SimpleListFilter):
@@ -102,6 +113,15 @@ class ConnectorAdmin(ProviderPageAdmin):
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Leave out deleting many at once."""
         return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
+
+    def save_model(self, request: HttpRequest, obj: Connector, form: Any, change: bool) -> None:
+        """Store it; where it wants other leads now, those that it had left out are looked at again."""
+        super().save_model(request, obj, form, change)
+        if change and _WANTS.intersection(form.changed_data):
+            count = services.connector_reconsider(connector=obj)
+            if count:
+                left_out = counted(count, "lead that was left out is", "leads that were left out are")
+                self.say(request, f"{left_out} looked at again; what qualifies now is sent.")
 
     @admin.display(description="state")
     def shown_state(self, connector: Connector) -> SafeString:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from integrations import deliveries
+from integrations import deliveries, resending
 from integrations.admin.subjects import subject_names
 from integrations.explanations import explain
 from integrations.models import Delivery
@@ -55,7 +55,7 @@ class DeliveryAdmin(RecordAdmin):
     """What is sent where, and how it stands."""
 
     list_display = ("subject", "connector", "operation", "shown_state", "explanation", "tries", "when")
-    list_filter = ("state", "connector", ReasonFilter, "operation", "settled_at")
+    list_filter = ("state", "connector", ReasonFilter, "settled_at")
     list_select_related = ("connector",)
     search_fields = ("vendor_words", "external_id__exact", "reason__exact", "field__exact")
     search_help_text = "A lead's or delivery's id, an id at the vendor, or the vendor's words"
@@ -161,12 +161,12 @@ class DeliveryAdmin(RecordAdmin):
     @admin.action(description="Send again", permissions=["press"])
     def send_selected_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         """Send the selected deliveries once more, now."""
-        self._say_sent(request, deliveries.send_again(deliveries=queryset.iterator(chunk_size=500)))
+        self._say_sent(request, resending.send_again_all(queryset))
 
     @admin.action(description="Cancel", permissions=["press"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         """Give the selected deliveries up."""
-        count = deliveries.cancel(deliveries=queryset.iterator(chunk_size=500))
+        count = resending.cancel_all(queryset)
         self.say(request, f"{counted(count, 'delivery', 'deliveries')} cancelled.")
 
     @button(
@@ -176,7 +176,7 @@ class DeliveryAdmin(RecordAdmin):
     )
     def send_again(self, request: HttpRequest, delivery: Delivery) -> None:
         """Send it once more, now."""
-        self._say_sent(request, deliveries.send_again(deliveries=[delivery]))
+        self._say_sent(request, resending.send_again(deliveries=[delivery]))
 
     @button(
         "Cancel",

@@ -95,6 +95,9 @@ class _Server:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if error is not None:
+            for name, process in self.processes.items():
+                print(f"-- the {name} process said:\n{process.said()}", file=sys.stderr)
         self.clear_away()
 
     def prepare(self) -> None:

@@ -6,6 +6,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from integrations.models import Connector, Credential, Delivery
+from leads.models import Reference
 from runtime import secrets
 from tests.config.admin_rows import lead_captured
 from tests.config.test_admin import MODELS, address
@@ -275,6 +276,19 @@ class TestLead:
         story = page[page.index("What happened") :]
         assert story.index("Captured by") < story.index("HubSpot") < story.index("8812")
         assert "delivered in 0 ms" in story
+
+    def test_a_clients_id_for_it_finds_it(self, admin_browser: Client):
+        lead, _ = lead_captured("Anna"), lead_captured("Ben")
+        Reference.objects.create(lead=lead, client=lead.client, value="customer-77")
+        found = admin_browser.get("/admin/leads/lead/", {"q": "customer-77"}).context["cl"]
+        assert list(found.result_list) == [lead]
+
+    @pytest.mark.parametrize(("state", "name"), [("needs_you", "Anna"), ("none", "Ben")])
+    def test_leads_are_found_by_what_became_of_them(self, admin_browser: Client, state: str, name: str):
+        lead, _ = lead_captured("Anna"), lead_captured("Ben")
+        DeliveryFactory(subject_id=lead.pk, state="needs_you")
+        found = admin_browser.get("/admin/leads/lead/", {"delivery": state}).context["cl"]
+        assert [row.first_name for row in found.result_list] == [name]
 
     def test_it_is_sent_again_from_its_page(self, admin_browser: Client):
         lead = lead_captured("Anna")

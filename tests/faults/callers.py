@@ -17,6 +17,7 @@ class Callers:
         self._pause_seconds = pause_seconds
         self._stopped = threading.Event()
         self._errors: list[BaseException] = []
+        self.longest_seconds = 0.0
         self._threads = [
             threading.Thread(target=self._run, args=(random.Random(f"{seed}-{n}"),), daemon=True) for n in range(count)
         ]
@@ -39,7 +40,9 @@ class Callers:
             while not self._stopped.is_set():
                 email = chance.choice(people) if people and chance.random() < 0.33 else self._house.history.person()
                 people.append(email)
+                started = time.monotonic()
                 self._house.capture(email)
+                self.longest_seconds = max(self.longest_seconds, time.monotonic() - started)
                 time.sleep(self._pause_seconds)
         except BaseException as err:  # noqa: BLE001 (raised again where the callers are waited for)
             self._errors.append(err)

@@ -31,7 +31,7 @@ class Installation(DemoServer):
     command: ClassVar[tuple[str, ...]] = ("-m", "tests.faults.up")
 
     def __init__(self, servers: Servers) -> None:
-        super().__init__(LEASE_SECONDS=str(LEASE_SECONDS), **servers.variables)
+        super().__init__(JOB_LEASE_SECONDS=str(LEASE_SECONDS), **servers.variables)
         self.servers = servers
         self.history = History()
         self.is_sound = True
@@ -118,7 +118,7 @@ class Installation(DemoServer):
 
     def restart(self, role: str, number: signal.Signals) -> None:
         """End a program, gently or not, and wait until its successor runs."""
-        old = self.pids()[role]
+        old = wait_for(lambda: self.pids().get(role), role)
         os.kill(old, number)
         self.await_new(role, old)
 
@@ -148,11 +148,6 @@ class Installation(DemoServer):
 
     def _told(self, lead_id: str) -> Any:
         return self.lead(lead_id)
-
-
-def signal_group(pid: int, number: signal.Signals) -> None:
-    """Send a signal to a program and whatever it has started."""
-    os.killpg(os.getpgid(pid), number)
 
 
 def is_stopped(pid: int) -> bool:

@@ -1,5 +1,6 @@
 """`manage.py up`: the web server, the worker and, in the demo, the sandbox vendors, as one program."""
 
+import fcntl
 import json
 import os
 import sys
@@ -9,7 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -33,6 +34,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         # Databases, keys and logs are for the user who runs this alone.
         os.umask(0o077)
+        self._lock = _only_one(Path(settings.DATA_DIR))
         port, host = env_int("PORT", 8000), env_str("HOST", "127.0.0.1")
         _check_port(port, host)
         if settings.DEMO_MODE and demo_environment.obstacle(int(os.environ["SANDBOX_PORT"])):
@@ -68,6 +70,18 @@ def _children(port: int, host: str) -> list[Child]:
         sandbox = [python, "-m", "integrations.sandbox", "--port", os.environ["SANDBOX_PORT"], "--data", data]
         children.insert(0, Child("sandbox", sandbox, stops_last=True))
     return children
+
+
+def _only_one(folder: Path) -> IO[str]:
+    """Return a lock on the data directory, held as long as it is open: two would move each other's sandbox and keys."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = (folder / "up.lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as err:
+        advice = "Stop it first, or give this one a folder of its own: DATA_DIR=… PORT=8001 make run."
+        raise CannotPrepare(f"ShopBotly already runs on {folder}. {advice}") from err
+    return lock
 
 
 def _check_port(port: int, host: str) -> None:

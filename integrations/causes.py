@@ -1,0 +1,94 @@
+"""What waits for a person, by what stopped it: a connector, a reason, a field."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Count, Max
+
+from integrations.explanations import explain
+from integrations.models import Connector, Delivery
+from integrations.outbox import DeliveryQuerySet
+from integrations.providers.registry import PROVIDERS, provider_class
+from integrations.resending import send_again_all
+
+State = Delivery.State
+
+_FIELD_IS_AT_FAULT = {"unknown_field", "read_only_field"}
+_MOST_CAUSES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Deliveries of one connector that wait for a person for the same reason.
+
+    `said` are the vendor's words about one of them; `can_leave_out` says that the field may be taken off the mapping.
+    """
+
+    connector: Connector
+    reason: str
+    field: str
+    count: int
+    said: str
+    tries: int
+
+    @property
+    def explanation(self) -> str:
+        """What happened, why and what to do, as on the page of each of them."""
+        return explain(
+            Delivery(
+                connector=self.connector,
+                state=State.NEEDS_YOU,
+                reason=self.reason,
+                field=self.field,
+                vendor_words=self.said,
+                tries=self.tries,
+            )
+        )
+
+    @property
+    def can_leave_out(self) -> bool:
+        """Tell whether the mapping without the field would do: it names it, and others besides."""
+        fields = _mapping(self.connector)
+        return self.reason in _FIELD_IS_AT_FAULT and self.field in fields and len(fields) > 1
+
+    @property
+    def deliveries(self) -> DeliveryQuerySet:
+        """All of them."""
+        return deliveries_of(self.connector.pk, self.reason, self.field)
+
+
+def deliveries_of(connector_id: uuid.UUID, reason: str, field: str) -> DeliveryQuerySet:
+    """Return the deliveries of one cause."""
+    return Delivery.objects.filter(connector=connector_id, state=State.NEEDS_YOU, reason=reason, field=field)
+
+
+def causes(connector: Connector | None = None) -> Sequence[Cause]:
+    """Return what waits for a person, at one connector or at all of them, most first; two statements."""
+    waiting = Delivery.objects.filter(state=State.NEEDS_YOU)
+    if connector is not None:
+        waiting = waiting.filter(connector=connector)
+    groups = list(
+        waiting.values("connector", "reason", "field")
+        .annotate(count=Count("pk"), said=Max("vendor_words"), tries=Max("tries"))
+        .order_by("-count", "connector", "reason", "field")[:_MOST_CAUSES]
+    )
+    connectors = Connector.objects.in_bulk({group["connector"] for group in groups})
+    return [Cause(**{**group, "connector": connectors[group["connector"]]}) for group in groups]
+
+
+def field_leave_out(*, connector: Connector, reason: str, field: str) -> int:
+    """Take a field that the vendor won't have off the mapping, then send again what it stopped; returns how many."""
+    with transaction.atomic():
+        row = Connector.objects.select_for_update().get(pk=connector.pk)
+        kept = {name: source for name, source in _mapping(row).items() if name != field}
+        if kept:
+            row.config = {**row.config, "mapping": kept}
+            row.save(update_fields=["config"])
+    return send_again_all(deliveries_of(connector.pk, reason, field)) if kept else 0
+
+
+def _mapping(connector: Connector) -> dict[str, str]:
+    usual = provider_class(connector.provider).default_mapping if connector.provider in PROVIDERS else {}
+    return dict(connector.config.get("mapping") or usual)
