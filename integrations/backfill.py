@@ -70,10 +70,8 @@ class _Step:
 
 def put_next(connector_id: uuid.UUID, at_most: int) -> bool:
     """Put in the next deliveries of a connector's backfill, about `at_most`; False where none is under way."""
-    state = (
-        ConnectorState.objects.select_related("connector").filter(pk=connector_id).exclude(backfill_scope="").first()
-    )
-    if state is None:
+    state = ConnectorState.objects.select_related("connector").filter(pk=connector_id).first()
+    if state is None or not state.backfill_scope:
         return False
     step = _all(state, at_most) if state.backfill_scope == Scope.ALL else _skipped(state, at_most)
     with transaction.atomic():
@@ -161,7 +159,7 @@ class _Known:
             self._declined_at[row.subject_id] = max(at, self._declined_at.get(row.subject_id, at))
 
     def wanted(self, lead: Surveyed) -> list[outbox.Wanted]:
-        """Return what is to be sent of a lead; nothing of one that somebody gave up or had erased since it last came."""
+        """Return what is to be sent of a lead; nothing where it was given up or erased since it last came."""
         declined_at = self._declined_at.get(lead.id)
         if not lead.qualifies or (declined_at and declined_at >= lead.changed_at):
             return []

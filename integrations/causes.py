@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Max
@@ -69,13 +70,13 @@ def causes(connector: Connector | None = None) -> Sequence[Cause]:
     waiting = Delivery.objects.filter(state=State.NEEDS_YOU)
     if connector is not None:
         waiting = waiting.filter(connector=connector)
-    groups = list(
+    groups: list[Any] = list(
         waiting.values("connector", "reason", "field")
         .annotate(count=Count("pk"), said=Max("vendor_words"), tries=Max("tries"))
         .order_by("-count", "connector", "reason", "field")[:_MOST_CAUSES]
     )
     connectors = Connector.objects.in_bulk({group["connector"] for group in groups})
-    return [Cause(**{**group, "connector": connectors[group["connector"]]}) for group in groups]
+    return [Cause(connector=connectors[group.pop("connector")], **group) for group in groups]
 
 
 def field_leave_out(*, connector: Connector, reason: str, field: str) -> int:

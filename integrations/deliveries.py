@@ -19,7 +19,7 @@ from integrations.providers.base import Contact, ContactEraser, Outcome
 from integrations.providers.registry import provider_class
 from integrations.resending import send_again as send_again
 from integrations.resending import send_again_all as send_again_all
-from runtime import wakeups
+from runtime import turns, wakeups
 from runtime.clock import db_now
 from runtime.scrubbing import scrub_text
 
@@ -41,6 +41,7 @@ class Results:
         self._connector = connector
         self._calls = calls
         self._policy = retries.Policy.of(connector.retry_policy)
+        self._delivered: list[Delivery] = []
         self._values: dict[uuid.UUID, tuple[Delivery, dict[str, Any]]] = {}
         self._failure: errors.ProviderError | None = None
         self._pause = ""
@@ -50,8 +51,8 @@ class Results:
         """Note a vendor's word on one delivery."""
         tries = delivery.tries + 1
         if outcome.kind == "delivered":
-            external_id = outcome.external_id or delivery.external_id
-            self._put(delivery, State.DELIVERED, external_id=external_id, tries=tries)
+            delivery.external_id, delivery.tries = outcome.external_id or delivery.external_id, tries
+            self._delivered.append(delivery)
             return
         told = {"reason": outcome.reason, "vendor_words": scrub_text(outcome.words)[:500], "field": outcome.field[:80]}
         step = retries.next_step(
@@ -93,15 +94,21 @@ class Results:
 
     def save(self) -> bool:
         """Write everything; False where this connector has to stop for now."""
-        with transaction.atomic():
+        with turns.writing(), transaction.atomic():
             if self._calls:
                 self._calls.save()
             call_id = self._calls.rows[-1].pk if self._calls and self._calls.rows else None
+            self._save_delivered(call_id)
             for delivery, values in self._values.values():
                 _settle(delivery, values if call_id is None else {**values, "call_id": call_id})
-            _supersede_older([delivery for delivery, _ in self._values.values()])
+            _supersede_older([*self._delivered, *(delivery for delivery, _ in self._values.values())])
             self._save_connector()
         return not self._pause and not self._held
+
+    def _save_delivered(self, call_id: uuid.UUID | None) -> None:
+        if self._delivered:
+            for delivery in outbox.settle_delivered(self._delivered, call_id):
+                _overtaken(delivery)
 
     def _put(self, delivery: Delivery, state: State, **values: Any) -> None:
         cleared = {"reason": "", "vendor_words": "", "field": ""}
@@ -131,10 +138,16 @@ def _settle(delivery: Delivery, values: dict[str, Any]) -> None:
     else:
         settled = Delivery.objects.settle(delivery, **values)
     if not settled:
-        # Somebody took it over while we were calling. Our call may have come last at the vendor, with an older state:
-        # one more delivery makes the current state the vendor's last word.
-        log.warning("delivery.lease_lost", delivery=str(delivery.pk))
-        _send_once_more(delivery)
+        _overtaken(delivery)
+
+
+def _overtaken(delivery: Delivery) -> None:
+    """Somebody took a delivery over while we were calling, and our call may have come last, with an older state.
+
+    One more delivery makes the current state the vendor's last word.
+    """
+    log.warning("delivery.lease_lost", delivery=str(delivery.pk))
+    _send_once_more(delivery)
 
 
 def back_to_waiting(delivery: Delivery, **values: Any) -> bool:

@@ -140,6 +140,7 @@ class Turn:
         self._packed: deque[Parcel] = deque()
         self._sent: dict[Future[list[Outcome]], tuple[Parcel, CallLog]] = {}
         self._may_go_on = True
+        self._was_refused = False
         self._give_up_at = float("inf")
 
     def run(self) -> None:
@@ -165,6 +166,10 @@ class Turn:
         """Put parcels on the wire while there is room, then pack the next one; True where something was started."""
         started = False
         while len(self._sent) < self._in_flight and (parcel := self._next_parcel()):
+            if self._sent and len(parcel.deliveries) < self._provider_class.batch_size and not self._was_refused:
+                # More is on its way in: while a call is on the wire, a small parcel grows into a full one.
+                self._packed.appendleft(parcel)
+                break
             if not parcel.keep() or not self._lease.renew():
                 log.warning("drain.lease_lost", connector=str(self._connector.pk))
                 self._may_go_on = False
@@ -226,6 +231,7 @@ class Turn:
                 results.add(delivery, outcome)
         except errors.Refused as err:
             if err.status in _WHOLE_BATCH and len(parcel.deliveries) > 1:
+                self._was_refused = True
                 self._packed.extendleft(parcel.halves())
             else:
                 results.failed_whole(parcel.deliveries, err)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
+from runtime import turns
 from runtime.clock import db_now
 from runtime.ids import uuid7
 from runtime.jobs import LEASE_SECONDS, JobQuerySet
@@ -41,7 +42,7 @@ class DeliveryQuerySet(JobQuerySet["Delivery"]):
 
     def claim_batch(self, connector_id: uuid.UUID, limit: int) -> "list[Delivery]":
         """Take up to `limit` ready deliveries of one connector, all of one operation; committed on return."""
-        with transaction.atomic():
+        with turns.writing(), transaction.atomic():
             now = db_now()
             ready = self.filter(connector=connector_id).ready(now).order_by("due_at", "id")
             rows = list(ready.select_for_update(skip_locked=True, of=("self",)).values_list("pk", "operation")[:limit])
@@ -114,6 +115,29 @@ def put(wanted: Sequence[Wanted]) -> list[uuid.UUID]:
 def _prepared(row: "Delivery", column: str) -> Any:
     field: models.Field[Any, Any] = next(f for f in row._meta.concrete_fields if f.column == column)
     return field.get_db_prep_save(getattr(row, field.attname), connection)
+
+
+def settle_delivered(delivered: Sequence["Delivery"], call_id: uuid.UUID | None) -> "list[Delivery]":
+    """Note that the vendor has these, in one statement; returns those that somebody else has claimed since.
+
+    Of each row its `external_id`, `revision` and `tries` are written.
+    """
+    from integrations.models import Delivery
+
+    now = _prepared(Delivery(settled_at=db_now()), "settled_at")
+    names = ("id", "external_id", "revision", "tries", "fence")
+    values = [_prepared(row, name) for row in delivered for name in names]
+    sql = (
+        f"UPDATE {Delivery._meta.db_table} AS d SET state = 'delivered', external_id = v.column2, "
+        "revision = v.column3, tries = v.column4, reason = '', vendor_words = '', field = '', "
+        "lease_until = NULL, settled_at = %s, call_id = %s "
+        f"FROM (VALUES {', '.join(['(%s, %s, %s, %s, %s)'] * len(delivered))}) AS v "
+        "WHERE d.id = v.column1 AND d.fence = v.column5 AND d.state = 'sending' RETURNING id"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [now, _prepared(Delivery(call_id=call_id), "call_id"), *values])
+        settled = {uuid.UUID(str(row[0])) for row in cursor.fetchall()}
+    return [row for row in delivered if row.pk not in settled]
 
 
 def due_work(now: datetime) -> Q:

@@ -79,13 +79,15 @@ class PaceForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class take
 
     def _fill(self, connector: Connector) -> None:
         policy, quota = connector.retry_policy, connector.quota
-        self.initial |= {
-            "trouble": durations.typed(policy.get("trouble", [])),
-            "refusal": durations.typed(policy.get("refusal", [])),
-            "quota_requests": quota.get("requests"),
-            "quota_seconds": quota.get("seconds"),
-            "calls_at_once": connector.max_in_flight,
-        }
+        self.initial.update(
+            {
+                "trouble": durations.typed(policy.get("trouble", [])),
+                "refusal": durations.typed(policy.get("refusal", [])),
+                "quota_requests": quota.get("requests"),
+                "quota_seconds": quota.get("seconds"),
+                "calls_at_once": connector.max_in_flight,
+            }
+        )
         usual = Connector(provider=connector.provider)
         window = window_of(usual)
         of_vendor = f"{window.requests} in {window.seconds:g} s" if window else "none"

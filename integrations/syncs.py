@@ -1,5 +1,6 @@
 """How a connector does with its leads, in figures and words: what its page shows and keeps up to date."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -185,7 +186,7 @@ def retry_sentences(connector: Connector) -> list[str]:
 _SPELLED_OUT = 4
 
 
-def _tries(waits: tuple[float, ...] | list[float]) -> str:
+def _tries(waits: Sequence[float]) -> str:
     number = f"{len(waits)} more time{'s' if len(waits) != 1 else ''}"
     words = [said(seconds) for seconds in waits]
     if len(waits) == 1:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,8 +15,8 @@ from gateway.problems import Problem, flatten
 from leads.capture import TooManyWaiting, lead_capture, leads_capture
 from leads.models import Lead
 from leads.schemas import CAPTURE_EXAMPLE, CaptureAnswer, LeadAnswer, LeadBatchAnswer
-from leads.serializers import LeadBatchSerializer, LeadCaptureSerializer, capture_answer, lead_answer
-from leads.services import Capture, Submission, deliveries_of
+from leads.serializers import LeadBatchSerializer, LeadCaptureSerializer, capture_answer, lead_answer, read_lead
+from leads.services import Capture, LeadData, Submission, deliveries_of
 
 _ROUTE = "leads"
 _BATCH_ROUTE = "leads/batch"
@@ -43,8 +44,7 @@ class LeadsView(ApiView):
         attempt = idempotency.attempt(request, _ROUTE)
         if attempt.stored:
             return _replay(attempt)
-        serializer = LeadCaptureSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        data = read_lead(request.data)
         is_trusted = self.caller.kind != "publishable"
 
         def remember(capture: Capture) -> None:
@@ -53,7 +53,7 @@ class LeadsView(ApiView):
         try:
             capture = lead_capture(
                 client=self.caller.client,
-                data=serializer.to_lead_data(),
+                data=data,
                 is_trusted=is_trusted,
                 remember=remember if attempt.key else None,
             )
@@ -86,24 +86,26 @@ class LeadBatchView(ApiView):
             return Response({"results": attempt.stored.result["results"]}, headers=attempt.headers)
         batch = LeadBatchSerializer(data=request.data)
         batch.is_valid(raise_exception=True)
-        serializers = [LeadCaptureSerializer(data=lead) for lead in batch.validated_data["leads"]]
-        valid = [serializer for serializer in serializers if serializer.is_valid()]
-        results: list[dict[str, Any]] = []
+        results = [_read(lead) for lead in batch.validated_data["leads"]]
+        client = self.caller.client
+        submissions = [Submission(client, data) for data in results if isinstance(data, LeadData)]
+        answer: dict[str, Any] = {}
 
         def remember(captures: Sequence[Capture]) -> None:
-            of = dict(zip(map(id, valid), captures, strict=True))
-            results[:] = [_batch_result(each, of.get(id(each))) for each in serializers]
-            attempt.remember(200, {"results": results})
+            left = iter(captures)
+            answer["results"] = [
+                _captured(next(left)) if isinstance(result, LeadData) else result for result in results
+            ]
+            attempt.remember(200, answer)
 
-        client = self.caller.client
         try:
-            leads_capture([Submission(client, serializer.to_lead_data()) for serializer in valid], remember)
+            leads_capture(submissions, remember)
         except idempotency.Raced:
             again = idempotency.attempt(request, _BATCH_ROUTE)
             if again.stored is None:
                 raise _in_progress() from None
             return Response({"results": again.stored.result["results"]}, headers=again.headers)
-        return Response({"results": results})
+        return Response(answer)
 
 
 class LeadView(ApiView):
@@ -137,10 +139,16 @@ def _result(capture: Capture, is_trusted: bool) -> dict[str, Any]:
     return {"lead": str(capture.lead.pk), "created": capture.created}
 
 
-def _batch_result(serializer: LeadCaptureSerializer, capture: Capture | None) -> dict[str, Any]:
-    """Return what became of one lead of a batch: ids and states, or which field is wrong; no personal data."""
-    if capture is None:
-        return {"status": 400, "errors": list(flatten(serializer.errors))}
+def _read(lead: Any) -> LeadData | dict[str, Any]:
+    """Return one lead of a batch, or what is wrong with it."""
+    try:
+        return read_lead(lead)
+    except ValidationError as err:
+        return {"status": 400, "errors": list(flatten(err.detail))}
+
+
+def _captured(capture: Capture) -> dict[str, Any]:
+    """Return what became of one lead of a batch: ids and states, no personal data."""
     answer = capture_answer(capture.lead, capture.created, capture.deliveries)
     return {"status": 201 if capture.created else 200, **answer}
 

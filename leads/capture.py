@@ -9,6 +9,7 @@ from django.db import IntegrityError, connection
 
 from gateway.models import Client
 from leads.services import Capture, LeadData, Remember, RememberAll, Submission, group_capture
+from runtime import turns
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +67,8 @@ class GroupedCommits:
 
     def _write(self, group: Sequence[_Entry]) -> None:
         try:
-            captures = group_capture([entry.submission for entry in group])
+            with turns.writing():
+                captures = group_capture([entry.submission for entry in group])
         except BaseException as err:  # noqa: BLE001 (whoever it concerns gets it below; nobody may wait for ever)
             log.info("capture.group_redone", captures=len(group), error=type(err).__name__)
             for entry in group:
@@ -80,7 +82,8 @@ def _write_alone(entry: _Entry) -> None:
     """Write one submission; where another process wrote the same person in this moment, look again and find them."""
     for tries_left in reversed(range(_TRIES)):
         try:
-            [entry.capture] = group_capture([entry.submission])
+            with turns.writing():
+                [entry.capture] = group_capture([entry.submission])
         except IntegrityError as err:
             entry.error = err if not tries_left else None
         except BaseException as err:  # noqa: BLE001 (raised again in the thread it belongs to)
@@ -101,9 +104,11 @@ def lead_capture(
 
 def leads_capture(submissions: Sequence[Submission], remember: RememberAll | None = None) -> list[Capture]:
     """Capture many leads in one transaction of their own: all of them or none. Raises: what `remember` raises."""
-    for _ in range(_TRIES - 1):
+    for tries_left in reversed(range(_TRIES)):
         try:
-            return group_capture(submissions, remember)
+            with turns.writing():
+                return group_capture(submissions, remember)
         except IntegrityError:
-            continue
-    return group_capture(submissions, remember)
+            if not tries_left:
+                raise
+    raise AssertionError("unreachable")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import phonenumbers
 from django.conf import settings
+from django.db import connection
 from django.db.models import Q
 from email_validator import EmailNotValidError, validate_email
 
@@ -118,9 +119,18 @@ def _references(group: Sequence[Identifiers]) -> dict[tuple[uuid.UUID, str], uui
 
 def _leads(group: Sequence[Identifiers], referred: Collection[uuid.UUID]) -> list[Lead]:
     """Load and lock in key order: two groups can't wait for each other."""
+    [first, *others] = group
+    if not others and not referred and first.email:
+        return _lead_by_email(first.email)
     asked = Q(pk__in=list(referred)) if referred else Q()
     if emails := {who.email for who in group if who.email}:
         asked |= Q(email__in=emails)
     if phones := {who.phone for who in group if who.is_phone_alone}:
         asked |= Q(phone__in=phones)
     return list(Lead.objects.select_for_update().filter(asked).order_by("pk")) if asked else []
+
+
+def _lead_by_email(email: str) -> list[Lead]:
+    """Load and lock as above; raw, because nearly every capture asks just this."""
+    lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+    return list(Lead.objects.raw(f"SELECT * FROM leads_lead WHERE email = %s{lock}", [email]))  # noqa: S608 (a constant)

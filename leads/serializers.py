@@ -120,11 +120,19 @@ class LeadCaptureSerializer(StrictSerializer):
             )
         return attrs
 
-    def to_lead_data(self) -> LeadData:
-        """Return what was validated, for leads.services."""
-        values = dict(self.validated_data)
-        consent = tuple(ConsentGiven(**given) for given in values.pop("consent", ()))
-        return LeadData(consent=consent, **values)
+
+_CAPTURE = LeadCaptureSerializer()
+
+
+def read_lead(body: Any) -> LeadData:
+    """Return a lead that was sent, validated. Raises: ValidationError.
+
+    One serializer serves all requests: it keeps no state of what it validates, and building its fields anew takes a
+    fifth of a capture.
+    """
+    values = dict(_CAPTURE.run_validation(body))
+    consent = tuple(ConsentGiven(**given) for given in values.pop("consent", ()))
+    return LeadData(consent=consent, **values)
 
 
 class LeadBatchSerializer(StrictSerializer):

@@ -55,7 +55,7 @@ def badge_parts(state: str, words: str = "") -> tuple[Tone, str, str]:
 def badge(state: str, words: str = "") -> SafeString:
     """Return a state as a symbol, words and a colour."""
     parts = badge_parts(state, words)
-    return format_html('<span class="sb-badge sb-{}"><span aria-hidden="true">{}</span> <span>{}</span></span>', *parts)
+    return format_html('<span class="sb-badge sb-{}"><span aria-hidden="true">{}</span> {}</span>', *parts)
 
 
 def ago(at: datetime | None, never: str = "never") -> SafeString:

@@ -60,8 +60,8 @@ def pause_button(connector: Connector) -> dict[str, str]:
     return {"label": name.capitalize(), "address": address, "confirm": ""}
 
 
-_WANTS = {"operations", "channels", "purposes"}
-"""The fields of the form that say which leads a connector wants."""
+_WANTS = ("operations", "lead_filter")
+"""What says which leads a connector wants."""
 
 
 class PauseFilter(admin.SimpleListFilter):
@@ -116,8 +116,9 @@ class ConnectorAdmin(ProviderPageAdmin):
 
     def save_model(self, request: HttpRequest, obj: Connector, form: Any, change: bool) -> None:
         """Store it; where it wants other leads now, those that it had left out are looked at again."""
+        before = Connector.objects.filter(pk=obj.pk).values(*_WANTS).first()
         super().save_model(request, obj, form, change)
-        if change and _WANTS.intersection(form.changed_data):
+        if before and before != {name: getattr(obj, name) for name in _WANTS}:
             count = services.connector_reconsider(connector=obj)
             if count:
                 left_out = counted(count, "lead that was left out is", "leads that were left out are")

@@ -1,18 +1,17 @@
 """How fast leads are captured, beside a bare Django view that inserts one row."""
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from tests.bench.load import Caller, Load, LoadFailed, captures, middle
-from tests.bench.processes import Process
 from tests.bench.run import Run
-from tests.bench.servers import EMBEDDED, Floor, Installation, Stack
+from tests.bench.servers import EMBEDDED, Floor, Installation, Server, Stack
 from tests.bench.table import Figure, Target
 from tests.sandbox import SandboxServer
 
 _CONNECTIONS = (16, 64)
-_BATCH = 100
+_BATCH, _BATCH_CONNECTIONS = 100, 4
 _SHARE = {"SQLite": 0.40, "PostgreSQL": 0.35}
 _FLOOR = "bare insert"
 _DRAIN_SECONDS = 300.0
@@ -26,7 +25,7 @@ def measure(run: Run) -> Iterator[Figure]:
 
 
 class _Contest:
-    """The floor, the product without and the product with its worker, taking turns."""
+    """The floor, the product without and the product with its worker, taking turns; only one runs at a time."""
 
     def __init__(self, run: Run, stack: Stack, open_servers: ExitStack) -> None:
         self._run = run
@@ -37,39 +36,50 @@ class _Contest:
         self._whole = open_servers.enter_context(Installation(stack, [sandbox.url]))
         command = self._alone.told["commands"]["web"]
         self._floor = open_servers.enter_context(Floor(stack, command, self._alone.port))
-        self._webs: dict[int, Process] = {}
         self._captured = {self._alone: 0, self._whole: 0}
-        self._runs = 0
 
     def figures(self) -> Iterator[Figure]:
-        servers = {"floor": self._floor, "web alone": self._alone, "with worker": self._whole}
-        webs = {name: server.start_web() for name, server in servers.items()}
-        self._whole.start_worker()
+        turns: dict[str, Callable[[int], Load]] = {
+            "floor": self._floor_turn,
+            "web alone": self._alone_turn,
+            "with worker": self._whole_turn,
+        }
         for connections in _CONNECTIONS:
-            found: dict[str, list[Load]] = {name: [] for name in servers}
+            found: dict[str, list[Load]] = {name: [] for name in turns}
             for _ in range(self._run.rounds):
-                found["floor"].append(
-                    self._load(f"{self._floor.url}/rows", server=webs["floor"], connections=connections)
-                )
-                for name, product in (("web alone", self._alone), ("with worker", self._whole)):
-                    found[name].append(self._product_load(product, webs[name], connections))
-                self._until_delivered()
+                for name, turn in turns.items():
+                    found[name].append(turn(connections))
             yield from self._compare(connections, {name: middle(loads) for name, loads in found.items()})
-        yield from self._batches(webs["web alone"])
+        yield from self._batches()
         self._check_rows()
 
-    def _load(self, url: str, *, server: Process, connections: int, key: str = "", leads: int = 1) -> Load:
-        shared = {"server": server, "connections": connections, "key": key, "leads_in_request": leads}
-        captures(url, seconds=1, **shared)
-        return captures(url, seconds=self._run.load_seconds, **shared)
+    def _floor_turn(self, connections: int) -> Load:
+        with _web(self._floor):
+            return self._load(self._floor, "/rows", connections)
 
-    def _product_load(self, product: Installation, web: Process, connections: int) -> Load:
-        load = self._load(f"{product.url}/v1/leads", server=web, connections=connections, key=product.key)
+    def _alone_turn(self, connections: int) -> Load:
+        with _web(self._alone):
+            return self._captures(self._alone, connections)
+
+    def _whole_turn(self, connections: int) -> Load:
+        with _web(self._whole):
+            self._whole.start_worker()
+            load = self._captures(self._whole, connections)
+            self._until_delivered()
+            self._whole.stop("worker")
+            return load
+
+    def _captures(self, product: Installation, connections: int) -> Load:
+        load = self._load(product, "/v1/leads", connections, key=product.key)
         self._captured[product] += load.requests
         return load
 
+    def _load(self, server: Server, path: str, connections: int, *, key: str = "", leads: int = 1) -> Load:
+        shared = {"server": server.processes["web"], "connections": connections, "key": key, "leads_in_request": leads}
+        captures(server.url + path, seconds=2, **shared)
+        return captures(server.url + path, seconds=self._run.load_seconds, **shared)
+
     def _until_delivered(self) -> None:
-        """Let the worker finish: it must not work while others have their turn."""
         ends_at = time.monotonic() + _DRAIN_SECONDS
         while (states := self._whole.inside("outbox:states")).get("delivered", 0) < states["leads"]:
             if time.monotonic() > ends_at:
@@ -87,26 +97,26 @@ class _Contest:
             yield Figure("capture", f"{what}: p99", load.p99, "ms", floor.p99, _FLOOR, p99)
             yield Figure("capture", f"{what}: CPU", load.cpu_microseconds, "µs", floor.cpu_microseconds, _FLOOR)
 
-    def _batches(self, web: Process) -> Iterator[Figure]:
-        url = f"{self._alone.url}/v1/leads"
+    def _batches(self) -> Iterator[Figure]:
+        with _web(self._alone):
+            if not self._takes_batches():
+                self._run.note(f"capture: no batches on {self._stack.database}, POST /v1/leads/batch is not there.")
+                return
+            single = self._captures(self._alone, 16)
+            key, connections = self._alone.key, _BATCH_CONNECTIONS
+            batches = self._load(self._alone, "/v1/leads/batch", connections, key=key, leads=_BATCH)
+        self._captured[self._alone] += batches.requests * _BATCH
+        speed, ratio = batches.per_second * _BATCH, Target(4, of_floor=True)
+        what = f"{self._stack.database}, batches of {_BATCH}, {connections} connections"
+        yield Figure("capture", what, speed, "leads/s", single.per_second, "single, 16 connections", ratio)
+        cpu = batches.cpu_microseconds / _BATCH
+        yield Figure("capture", f"{what}: CPU", cpu, "µs/lead", single.cpu_microseconds, "single, 16 connections")
+
+    def _takes_batches(self) -> bool:
         caller = Caller(self._alone.url, self._alone.key)
         status, _ = caller.post("/v1/leads/batch", {"leads": [{"email": "one@example.com"}]})
         caller.close()
-        if status == 404:
-            self._run.note(f"capture: no batches on {self._stack.database}: POST /v1/leads/batch is not there.")
-            return
-        single = self._product_load(self._alone, web, 16)
-        batches = self._load(f"{url}/batch", server=web, connections=16, key=self._alone.key, leads=_BATCH)
-        self._captured[self._alone] += batches.requests * _BATCH
-        yield Figure(
-            "capture",
-            f"{self._stack.database}, 16 connections, batches of {_BATCH}",
-            batches.per_second * _BATCH,
-            "leads/s",
-            single.per_second,
-            "single captures",
-            Target(4, of_floor=True),
-        )
+        return status != 404
 
     def _check_rows(self) -> None:
         """What was answered 2xx must be there."""
@@ -114,3 +124,11 @@ class _Contest:
             there = product.inside("outbox:states")["leads"]
             if there < captured:
                 raise LoadFailed(f"{captured} captures were answered 2xx, {there} leads are there")
+
+
+@contextmanager
+def _web(server: Installation | Floor) -> Iterator[None]:
+    """Run a web server for one turn; another may need its connections to the database."""
+    server.start_web()
+    yield
+    server.stop("web")

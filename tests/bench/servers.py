@@ -75,7 +75,7 @@ class Database:
             connection.execute(statement)
 
 
-class _Server:
+class Server:
     """A folder, a database and the processes that use them; all of it goes when the run is over."""
 
     def __init__(self, stack: Stack) -> None:
@@ -98,11 +98,15 @@ class _Server:
         if error is not None:
             for name, process in self.processes.items():
                 print(f"-- the {name} process said:\n{process.said()}", file=sys.stderr)
+            self.explain()
         self.clear_away()
 
     def prepare(self) -> None:
         """Make its tables."""
         raise NotImplementedError
+
+    def explain(self) -> None:
+        """Print what else may explain why a run broke."""
 
     def clear_away(self) -> None:
         """Stop everything and leave nothing."""
@@ -143,7 +147,7 @@ class _Server:
         return ran.stdout
 
 
-class Installation(_Server):
+class Installation(Server):
     """The product, its web server and worker started by the commands that `manage.py up` uses.
 
     Each sandbox it is given becomes a connector, in order; `quota` is `{"requests", "seconds"}` for each.
@@ -189,6 +193,10 @@ class Installation(_Server):
         web.wait_until_answers(f"{self.url}/healthz")
         return web
 
+    def explain(self) -> None:
+        if self.told:
+            print(f"-- errors it answered: {self.inside('outbox:refusals')}", file=sys.stderr)
+
     def start_worker(self) -> Process:
         """Start the worker."""
         return self.spawn("worker", self.told["commands"]["worker"])
@@ -199,7 +207,7 @@ class Installation(_Server):
         return str(self.told["key"])
 
 
-class Floor(_Server):
+class Floor(Server):
     """The same web server in front of a Django view that inserts one row, and nothing else."""
 
     def __init__(self, stack: Stack, web_command: Sequence[str], product_port: int) -> None:

@@ -7,7 +7,7 @@ from django.db.models import Model
 
 from engine.models import Turn
 from gateway.models import RequestLog
-from integrations.models import Call, ConnectorState, Delivery
+from integrations.models import Call, ConnectorState, Delivery, Sync
 from leads.models import Activity, Consent, Lead, Reference
 from runtime.clock import db_now
 from tests.factories import (
@@ -109,6 +109,7 @@ def hostile_rows(number: int = 1) -> list[Model]:
         key,
         credential,
         connector,
+        Sync.objects.get(pk=connector.pk),
         lead,
         call,
         delivery,

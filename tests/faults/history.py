@@ -1,4 +1,4 @@
-"""What was promised and what came of it: every lead that was sent, every effect at the vendor, and whether they agree."""
+"""What was promised and what came of it: every lead that was sent, every effect, and whether they agree."""
 
 import re
 import threading

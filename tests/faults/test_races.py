@@ -50,7 +50,7 @@ def test_a_capture_after_any_statement_of_the_drainer_is_told_too(sandbox, crm, 
 
 
 def _drain_and_interleave(crm, position, then):
-    """Drain; after the statement at `position` that stands outside a transaction, do `then`. Returns how many there are."""
+    """Drain; do `then` after the statement at `position` of those outside transactions. Returns how many there are."""
     seen, is_inside = 0, False
 
     def interleave(execute, sql, params, many, context):

@@ -8,9 +8,8 @@ import pytest
 from tests.demo import wait_for
 from tests.faults.installation import is_stopped
 
-pytestmark = pytest.mark.broker
 
-
+@pytest.mark.broker
 def test_a_worker_that_wakes_up_after_its_lease_does_not_have_the_last_word(house):
     """Guards: settling asks for the fence, and who lost it sends once more. Red without `_send_once_more`.
 
@@ -55,5 +54,7 @@ def test_a_worker_stopped_between_two_calls_does_not_send_what_another_has_taken
 
 
 def _name_there(house, email):
-    names = [row["properties"].get("firstname") for row in house.sandbox.contacts() if row["properties"]["email"] == email]
+    names = [
+        row["properties"].get("firstname") for row in house.sandbox.contacts() if row["properties"]["email"] == email
+    ]
     return names[0] if names else None

@@ -2,7 +2,7 @@
 
 from django.db.models import Count
 
-from gateway.models import Client
+from gateway.models import Client, RequestLog
 from integrations import outbox
 from integrations.models import Connector, Delivery
 from leads.models import Lead
@@ -36,3 +36,9 @@ def states() -> dict[str, int]:
     """Return how many deliveries are in each state, and how many leads there are under `leads`."""
     counted = Delivery.objects.order_by().values("state").annotate(count=Count("pk")).values_list("state", "count")
     return {"leads": Lead.objects.count(), **dict(counted)}
+
+
+def refusals() -> dict[str, int]:
+    """Return how often the API answered with each error."""
+    rows = RequestLog.objects.filter(status__gte=400).order_by().values("status", "code").annotate(count=Count("pk"))
+    return {f"{row['status']} {row['code']}": row["count"] for row in rows}
