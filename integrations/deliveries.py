@@ -147,14 +147,21 @@ def _overtaken(delivery: Delivery) -> None:
     One more delivery makes the current state the vendor's last word.
     """
     log.warning("delivery.lease_lost", delivery=str(delivery.pk))
-    _send_once_more(delivery)
+    said_since = Delivery.objects.filter(
+        connector=delivery.connector_id, subject_kind=delivery.subject_kind, subject_id=delivery.subject_id
+    )
+    newest = said_since.exclude(state=State.CANCELLED).order_by("-created_at").first() or delivery
+    outbox.put([outbox.Wanted(newest.connector_id, newest.subject_id, newest.operation, newest.subject_kind)])
 
 
 def back_to_waiting(delivery: Delivery, **values: Any) -> bool:
     """Let a claimed delivery wait again; where a newer one waits already, that one takes over its tries and time.
 
-    False where somebody else has claimed it since.
+    One that an erasure came after is given up. False where somebody else has claimed it since.
     """
+    if Delivery.objects.filter(pk=delivery.pk).erased_since().exists():
+        erased = {"state": State.CANCELLED, "reason": "erased", "settled_at": db_now()}
+        return Delivery.objects.settle(delivery, **{**values, **erased})
     try:
         with transaction.atomic():
             return Delivery.objects.settle(delivery, **{**values, "state": State.WAITING})
@@ -206,12 +213,6 @@ def _same(delivery: Delivery) -> Any:
     )
 
 
-def _send_once_more(delivery: Delivery) -> bool:
-    """Put in a new delivery of the same subject and operation; joins one that waits."""
-    want = outbox.Wanted(delivery.connector_id, delivery.subject_id, delivery.operation, delivery.subject_kind)
-    return bool(outbox.put([want]))
-
-
 def erase(*, subject_kind: str, subject_id: uuid.UUID) -> int:
     """Have every connector that was told of a subject forget it; returns how many erasures wait now.
 
@@ -219,12 +220,12 @@ def erase(*, subject_kind: str, subject_id: uuid.UUID) -> int:
     """
     with transaction.atomic():
         rows = Delivery.objects.filter(subject_kind=subject_kind, subject_id=subject_id)
-        told = rows.exclude(operation="erase").values_list("connector_id", "connector__provider").distinct()
+        told = rows.exclude(operation=outbox.ERASE).values_list("connector_id", "connector__provider").distinct()
         able = {pk for pk, provider in told if issubclass(provider_class(provider), ContactEraser)}
         open_states = [State.WAITING, State.NEEDS_YOU, State.SKIPPED]
-        others = rows.exclude(operation="erase").filter(state__in=open_states)
+        others = rows.exclude(operation=outbox.ERASE).filter(state__in=open_states)
         others.update(state=State.CANCELLED, reason="erased", settled_at=db_now())
-        outbox.put([outbox.Wanted(pk, subject_id, "erase", subject_kind) for pk in able])
+        outbox.put([outbox.Wanted(pk, subject_id, outbox.ERASE, subject_kind) for pk in able])
         for pk in able:
             wakeups.wake("connector", str(pk))
     return len(able)

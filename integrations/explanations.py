@@ -59,6 +59,7 @@ _REASONS: dict[str, tuple[str, str]] = {
     ),
     "filtered": ("The connector’s lead filter leaves this lead out", "Change the filter if it should go there."),
     "subject_gone": ("The lead no longer exists", ""),
+    "erased": ("The person was erased", ""),
     "cancelled_by_person": ("Somebody cancelled it", "Press “Send again” if it should be sent after all."),
 }
 

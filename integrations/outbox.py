@@ -17,6 +17,8 @@ from runtime.jobs import LEASE_SECONDS, JobQuerySet
 if TYPE_CHECKING:
     from integrations.models import Delivery
 
+ERASE = "erase"
+
 
 class DeliveryQuerySet(JobQuerySet["Delivery"]):
     """Reads and claims deliveries."""
@@ -30,11 +32,25 @@ class DeliveryQuerySet(JobQuerySet["Delivery"]):
         return self.exclude(state__in=[self.model.State.SUPERSEDED, self.model.State.CANCELLED])
 
     def ready(self, now: datetime) -> "DeliveryQuerySet":
-        """Return waiting deliveries that may be sent now: due, and their subject has no call under way there."""
-        under_way = self.model._default_manager.filter(
-            connector=OuterRef("connector"), subject_id=OuterRef("subject_id"), state=self.model.State.SENDING
+        """Return waiting deliveries that may be sent now.
+
+        They are due, their subject has no call under way there, and no erasure of it comes first.
+        """
+        subject = self.model._default_manager.filter(connector=OuterRef("connector"), subject_id=OuterRef("subject_id"))
+        under_way = subject.filter(state=self.model.State.SENDING)
+        erasure = subject.filter(operation=ERASE, state__in=[self.model.State.WAITING, self.model.State.NEEDS_YOU])
+        due = self.filter(state=self.model.State.WAITING, due_at__lte=now)
+        return due.exclude(Exists(under_way)).filter(Q(operation=ERASE) | ~Exists(erasure))
+
+    def erased_since(self) -> "DeliveryQuerySet":
+        """Return deliveries that an erasure of their subject came after: what they were to tell is not to be told."""
+        erasure = self.model._default_manager.filter(
+            connector=OuterRef("connector"),
+            subject_id=OuterRef("subject_id"),
+            operation=ERASE,
+            created_at__gt=OuterRef("created_at"),
         )
-        return self.filter(state=self.model.State.WAITING, due_at__lte=now).exclude(Exists(under_way))
+        return self.exclude(operation=ERASE).filter(Exists(erasure))
 
     def lapsed(self, now: datetime) -> "DeliveryQuerySet":
         """Return deliveries whose sender has let its lease run out, and with it the outcome."""

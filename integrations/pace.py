@@ -1,6 +1,5 @@
 """The form for a connector's pace: when it tries again, how much it asks of the vendor."""
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -17,6 +16,10 @@ _MOST_TRIES = 20
 _SHORTEST, _LONGEST = 1, 24 * 3600
 _MOST_AT_ONCE = 10
 _MOST_REQUESTS = 1_000_000
+
+
+PACE_FIELDS = ("trouble", "refusal", ("quota_requests", "quota_seconds"), "calls_at_once")
+"""The fields of the form as they stand on the page."""
 
 
 class DurationsField(forms.CharField):
@@ -52,7 +55,7 @@ class PaceForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class take
         widget=widgets.UnfoldAdminIntegerFieldWidget(),
     )
     quota_seconds = forms.IntegerField(
-        label="in so many seconds",
+        label="in how many seconds",
         required=False,
         min_value=1,
         max_value=_LONGEST,
@@ -65,8 +68,6 @@ class PaceForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class take
         max_value=_MOST_AT_ONCE,
         widget=widgets.UnfoldAdminIntegerFieldWidget(),
     )
-
-    fields_shown: ClassVar[Sequence[str]] = ("trouble", "refusal", "quota_requests", "quota_seconds", "calls_at_once")
 
     class Meta:
         model = Connector
@@ -95,6 +96,7 @@ class PaceForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class take
         words = {
             "trouble": f"One per further try, such as 10 s, 5 m, 2 h. Empty: {durations.typed(TROUBLE)}.",
             "refusal": f"The same. Empty: {durations.typed(REFUSAL)}.",
+            "quota_seconds": "Such as 10.",
             "quota_requests": f"Empty: what is usual for {vendor}, {of_vendor}.",
             "calls_at_once": f"1 to {_MOST_AT_ONCE}. Empty: {in_flight_of(usual)}, as usual for {vendor}.",
         }

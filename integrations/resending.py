@@ -86,6 +86,8 @@ def _send_again(ids: list[uuid.UUID]) -> int:
 
 def _reopen(ids: list[uuid.UUID]) -> int:
     found = Delivery.objects.filter(pk__in=ids).order_by("pk")
+    # Whoever was erased is only told of again after a fresh capture.
+    found = found.exclude(pk__in=Delivery.objects.filter(pk__in=ids).erased_since())
     rows = [_Row(*values) for values in found.values_list(*_Row._fields)]
     twins, now = _waiting(rows), db_now()
     Delivery.objects.filter(pk__in=twins.values(), state=State.WAITING).update(due_at=now, tries=0)
@@ -105,11 +107,8 @@ def _reopen(ids: list[uuid.UUID]) -> int:
 
 def _waiting(rows: Sequence[_Row]) -> dict[Key, uuid.UUID]:
     """Return the deliveries that wait already, by what only one of them may have."""
-    near = Delivery.objects.filter(
-        state=State.WAITING,
-        connector__in={row.connector_id for row in rows},
-        subject_id__in={row.subject_id for row in rows},
-    )
+    # By the subjects alone: asked for the state too, a database may walk everything that waits, page after page.
+    near = Delivery.objects.filter(subject_id__in={row.subject_id for row in rows})
     keys = {row.key for row in rows}
     found = (_Row(*values) for values in near.values_list(*_Row._fields))
-    return {row.key: row.pk for row in found if row.key in keys}
+    return {row.key: row.pk for row in found if row.state == State.WAITING and row.key in keys}

@@ -105,7 +105,8 @@ def standing(connector: Connector, now: Figures) -> str:
     if now.sending or now.due:
         return f"{name} is being told of leads.{_time_left(now)}"
     if now.waiting:
-        return f"{_leads(now.waiting)} will be tried again by itself. Press “Send now” to try at once."
+        again = "by itself" if now.waiting == 1 else "by themselves"
+        return f"{_leads(now.waiting)} will be tried again {again}. Press “Send now” to try at once."
     if now.needs_you:
         return f"{name} has every lead but {now.needs_you:,}: see what needs you below."
     return f"{name} has every lead that it should have."
@@ -166,11 +167,11 @@ def backfill_words(status: ConnectorState | None) -> str:
     if status is None or status.backfill_started_at is None:
         return ""
     done = f"{status.backfill_seen:,} of {_leads(max(status.backfill_total, status.backfill_seen))} looked at"
-    put = f"{status.backfill_put:,} of them put in"
+    put = f"{status.backfill_put:,} of them put in line"
     if status.backfill_scope:
         return f"{done}, {put}."
-    ended = "finished" if status.backfill_seen >= status.backfill_total else "cancelled"
-    return f"The last one was {ended}: {done}, {put}."
+    ended = "Finished" if status.backfill_seen >= status.backfill_total else "Stopped"
+    return f"{ended}: {done}, {put}."
 
 
 def retry_sentences(connector: Connector) -> list[str]:

@@ -17,7 +17,7 @@ from integrations import backfill, causes, resending, services, syncs
 from integrations.admin.causes import causes_shown
 from integrations.admin.connectors import PauseFilter, connector_standing, connector_state, is_paused
 from integrations.models import Connector, ConnectorState, Delivery, Sync
-from integrations.pace import PaceForm
+from integrations.pace import PACE_FIELDS, PaceForm
 from runtime.admin import PageAdmin, button
 from runtime.clock import db_now
 from runtime.display import ago, badge_parts, counted, exact, relative
@@ -93,8 +93,9 @@ class SyncAdmin(PageAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Connector | None = None) -> Any:
         """Offer the pace to those who may change it."""
-        fields = PaceForm.fields_shown if self.has_change_permission(request, obj) else ()
-        return [("Change the pace", {"fields": fields})] if fields else [(None, {"fields": ()})]
+        if not self.has_change_permission(request, obj):
+            return [(None, {"fields": ()})]
+        return [("Change the pace", {"fields": PACE_FIELDS})]
 
     def save_model(self, request: HttpRequest, obj: Connector, form: Any, change: bool) -> None:
         """Set the pace and nothing else of the connector."""
@@ -134,6 +135,7 @@ class SyncAdmin(PageAdmin):
             "retries": syncs.retry_sentences(record),
             "links": self._ways(request, record),
             "page_path": request.path,
+            "may_change": self.has_change_permission(request, record),
         }
 
     def _ways(self, request: HttpRequest, connector: Connector) -> list[dict[str, str]]:
@@ -197,7 +199,7 @@ class SyncAdmin(PageAdmin):
     def send_existing(self, request: HttpRequest, connector: Connector) -> None:
         """Send what it doesn't have yet."""
         total = backfill.backfill_start(connector=connector)
-        words = f"{counted(total, 'lead')} are gone through; new ones still go first." if total > 1 else "Begun."
+        words = f"{counted(total, 'lead')} are gone through; new ones don’t wait for them." if total > 1 else "Begun."
         self.say(request, words if total else "There is no lead yet.", is_good=bool(total))
 
     @button("Stop sending existing leads", is_shown=_is_backfilling)
@@ -267,4 +269,6 @@ def live(connector: Connector) -> dict[str, Any]:
         "backfill_total": status.backfill_total if status else 0,
         "backfill_seen": status.backfill_seen if status else 0,
         "is_backfilling": _is_backfilling(connector),
+        # What the buttons on the page depend on: where this differs from what was drawn, they are out of date.
+        "drawn": f"{_is_backfilling(connector)} {is_paused(connector)} {now.needs_you}",
     }

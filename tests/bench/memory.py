@@ -38,6 +38,7 @@ def measure(run: Run) -> Iterator[Figure]:
             stopped.set()
             pace.join()
             delivered = product.inside("outbox:states").get("delivered", 0)
+        assert delivered, "nothing was delivered: the worker had nothing to do"
         yield from _figures(f"{stack.name}, worker, {delivered:,} leads in {seconds} s", samples)
 
 

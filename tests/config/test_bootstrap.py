@@ -102,9 +102,8 @@ def test_a_folder_where_no_environment_can_be_made_is_said(checkout):
     assert "Traceback" not in done.stdout
 
 
-@pytest.mark.parametrize("has_installer", [True, False])
-def test_packages_that_cannot_be_had_are_said(checkout, has_installer):
-    python = _environment(checkout, installs=has_installer)
+def test_packages_that_cannot_be_had_are_said(checkout):
+    python = _environment(checkout, installs=False)
 
     done = _bootstrap(checkout)
 
@@ -112,6 +111,16 @@ def test_packages_that_cannot_be_had_are_said(checkout, has_installer):
     assert "package registry" in done.stdout.splitlines()[-1]
     assert not (checkout / ".venv" / ".installed-production").exists()
     assert "--require-hashes" in python.with_name("asked").read_text()
+
+
+def test_pip_takes_over_where_uv_fails(checkout):
+    _environment(checkout, installs=True)
+
+    done = _bootstrap(checkout)
+
+    assert done.returncode == 0, done.stdout
+    assert "with pip" in done.stdout
+    assert (checkout / ".venv" / ".installed-production").exists()
 
 
 def test_a_second_run_installs_nothing(checkout):

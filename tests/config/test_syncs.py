@@ -234,10 +234,10 @@ class TestButtons:
         assert press(admin_browser, crm, "send_existing") == 302
         assert press(admin_browser, crm, "send_existing") == 403
         found = figures_of(admin_browser, crm)
-        assert (found["is_backfilling"], found["backfill"]) == (True, "0 of 3 leads looked at, 0 of them put in.")
+        assert (found["is_backfilling"], found["backfill"]) == (True, "0 of 3 leads looked at, 0 of them put in line.")
         assert press(admin_browser, crm, "cancel_backfill") == 302
         assert figures_of(admin_browser, crm)["is_backfilling"] is False
-        assert "The last one was cancelled" in page_of(admin_browser, crm)
+        assert "Stopped: 0 of 3 leads looked at" in page_of(admin_browser, crm)
 
     def test_nothing_happens_by_a_get_or_without_the_right(self, admin_browser: Client, viewer_browser: Client, crm):
         for name in ("send_now", "pause", "send_existing"):

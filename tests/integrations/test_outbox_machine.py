@@ -49,7 +49,9 @@ class Outbox(RuleBasedStateMachine):
         self.held: list[list[Delivery]] = []
         # What the vendor knows: lead -> the revision it was told last.
         self.vendor: dict[object, int] = {}
+        # Leads that nothing is promised of (given up by a person), and among them those that were erased.
         self.erased: set[object] = set()
+        self.forgotten: set[object] = set()
 
     def teardown(self):
         """In the end the vendor is well: everything that still waits arrives, in the state it has now."""
@@ -62,6 +64,7 @@ class Outbox(RuleBasedStateMachine):
                     self.arrive(self.held.pop())
             states = dict(Delivery.objects.order_by().values_list("state").annotate(Count("pk")))
             assert not set(states) & {State.WAITING, State.SENDING, State.NEEDS_YOU}, states
+            assert not self.forgotten & self.vendor.keys()
             for lead in Lead.objects.exclude(pk__in=self.erased):
                 assert self.vendor.get(lead.pk) == lead.revision, (self.vendor, lead.revision)
         clock.offset = timedelta(0)
@@ -76,6 +79,7 @@ class Outbox(RuleBasedStateMachine):
     def capture(self, email):
         lead = lead_capture(client=self.client, data=LeadData(email=email, message="hello")).lead
         self.erased.discard(lead.pk)
+        self.forgotten.discard(lead.pk)
 
     @rule(limit=st.integers(1, 3))
     def claim(self, limit):
@@ -132,7 +136,7 @@ class Outbox(RuleBasedStateMachine):
 
     @rule()
     def cancel_what_needs_a_person(self):
-        for delivery in Delivery.objects.filter(state=State.NEEDS_YOU):
+        for delivery in Delivery.objects.filter(state=State.NEEDS_YOU, operation="upsert"):
             self.erased.add(delivery.subject_id)
             deliveries.cancel(deliveries=[delivery])
 
@@ -142,6 +146,7 @@ class Outbox(RuleBasedStateMachine):
         if lead is not None:
             deliveries.erase(subject_kind="lead", subject_id=lead.pk)
             self.erased.add(lead.pk)
+            self.forgotten.add(lead.pk)
 
     @invariant()
     def at_most_one_waits_per_operation(self):

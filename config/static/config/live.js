@@ -4,6 +4,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const page = document.querySelector("[data-live]");
   if (!page) return;
   const stale = page.querySelector("[data-stale]");
+  const changed = page.querySelector("[data-drawn]");
 
   const show = (figures) => {
     for (const place of document.querySelectorAll("[data-figure]")) {
@@ -19,6 +20,7 @@ document.addEventListener("DOMContentLoaded", () => {
         place.textContent = figure;
       }
     }
+    changed.hidden = figures.drawn === changed.dataset.drawn;
     for (const place of document.querySelectorAll("[data-shown-if]")) place.hidden = !figures[place.dataset.shownIf];
   };
 

@@ -31,8 +31,8 @@ _ID = (
 )
 
 
-def fill(first: int, last: int) -> None:
-    """Add leads number `first` to `last`, each captured and delivered; a few of the first ones wait once more."""
+def fill(size: int) -> None:
+    """Add leads, each captured and delivered; a few of the first ones wait once more."""
     client, connector = Client.objects.get(), Connector.objects.get()
     lead = Lead(client=client, identified_by=Lead.IdentifiedBy.EMAIL, first_name="Anna", company="Nordlys AS")
     activity = Activity(lead=lead, client=client, kind=Activity.Kind.CAPTURED, revision=1, message="How much?")
@@ -41,14 +41,12 @@ def fill(first: int, last: int) -> None:
     with connection.cursor() as cursor:
         # What is measured is the cost of statements, not of a history that is still being written to the disk.
         cursor.execute("SET synchronous_commit = off")
-    numbers = (first, last)
+    numbers = (1, size)
     email = "'anna.' || n || '@example.com'"
     _multiply(lead, numbers, id=lead_id, email=email, created_at=at, updated_at=at)
     _multiply(activity, numbers, id=_id("activity"), lead_id=lead_id, at=at)
     _multiply(delivered, numbers, id=_id("told"), subject_id=lead_id, due_at=at, created_at=at, settled_at=at)
-    if first == 1:
-        waiting = _delivery(connector, lead, state=_STATE.WAITING)
-        _multiply(waiting, (1, _WAITING), id=_id("waits"), subject_id=lead_id)
+    _multiply(_delivery(connector, lead, state=_STATE.WAITING), (1, _WAITING), id=_id("waits"), subject_id=lead_id)
     _settle_down()
 
 
