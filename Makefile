@@ -39,7 +39,7 @@ requirements: development
 conformance: development
 	@$(PY) -m pytest -m conformance
 
-# About 25 minutes on a quiet machine; ARGS="--quick --only capture,latency" for a look.
+# About half an hour on a quiet machine; ARGS="--quick --only capture,latency" for a look.
 bench: development
 	@$(PY) -m tests.bench $(ARGS)
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import F, Max, Min, Q, QuerySet
+from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet
 
-from integrations import backfill, deliveries, outbox, subjects
+from integrations import backfill, deliveries, subjects
 from integrations.calls import CallLog
 from integrations.connections import PATIENCE_SECONDS, in_flight_of, open_provider
 from integrations.egress import TOTAL_SECONDS
@@ -45,20 +45,30 @@ class Lease:
     def __init__(self, connector_id: uuid.UUID) -> None:
         self.connector_id = connector_id
         self.fence = 0
+        self._until: datetime | None = None
 
     def take(self) -> bool:
         """Take the lease; False where another drainer has it."""
-        ConnectorState.objects.bulk_create([ConnectorState(pk=self.connector_id)], ignore_conflicts=True)
-        now = db_now()
-        free = ConnectorState.objects.filter(Q(lease_until=None) | Q(lease_until__lt=now), pk=self.connector_id)
-        if not free.update(lease_until=now + timedelta(seconds=jobs.LEASE_SECONDS), fence=F("fence") + 1):
-            return False
+        if not self._take():
+            ConnectorState.objects.bulk_create([ConnectorState(pk=self.connector_id)], ignore_conflicts=True)
+            if not self._take():
+                return False
         self.fence = ConnectorState.objects.values_list("fence", flat=True).get(pk=self.connector_id)
         return True
 
-    def renew(self) -> bool:
-        """Keep the lease for another call; False where it is lost."""
-        return bool(self._mine().update(lease_until=db_now() + timedelta(seconds=jobs.LEASE_SECONDS)))
+    def _take(self) -> bool:
+        now = db_now()
+        self._until = now + timedelta(seconds=jobs.LEASE_SECONDS)
+        free = ConnectorState.objects.filter(Q(lease_until=None) | Q(lease_until__lt=now), pk=self.connector_id)
+        return bool(free.update(lease_until=self._until, fence=F("fence") + 1))
+
+    def keep(self) -> bool:
+        """Make sure that the lease outlives a call; False where it is lost."""
+        now = db_now()
+        if self._until is not None and _outlives_a_call(self._until, now):
+            return True
+        self._until = now + timedelta(seconds=jobs.LEASE_SECONDS)
+        return bool(self._mine().update(lease_until=self._until))
 
     def release(self) -> None:
         """Let others drain."""
@@ -66,6 +76,10 @@ class Lease:
 
     def _mine(self) -> QuerySet[ConnectorState]:
         return ConnectorState.objects.filter(pk=self.connector_id, fence=self.fence)
+
+
+def _outlives_a_call(until: datetime, now: datetime) -> bool:
+    return until - now > timedelta(seconds=_CALL_SECONDS + _PATIENCE_SECONDS)
 
 
 @dataclass
@@ -92,7 +106,7 @@ class Parcel:
         """Make sure that its lease outlives a call; False where somebody else has taken it over."""
         until = self.deliveries[0].lease_until
         now = db_now()
-        if until is not None and until - now > timedelta(seconds=_CALL_SECONDS + _PATIENCE_SECONDS):
+        if until is not None and _outlives_a_call(until, now):
             return True
         fresh = now + timedelta(seconds=jobs.LEASE_SECONDS)
         # Rows claimed together have the same end of lease, to the microsecond: whoever claimed since has another.
@@ -170,7 +184,7 @@ class Turn:
                 # More is on its way in: while a call is on the wire, a small parcel grows into a full one.
                 self._packed.appendleft(parcel)
                 break
-            if not parcel.keep() or not self._lease.renew():
+            if not parcel.keep() or not self._lease.keep():
                 log.warning("drain.lease_lost", connector=str(self._connector.pk))
                 self._may_go_on = False
                 break
@@ -275,10 +289,12 @@ def _has_due(connector_id: uuid.UUID) -> bool:
 
 
 def _due(now: datetime, limit: int) -> Sequence[str]:
-    open_here = Delivery.objects.filter(outbox.due_work(now)).values("connector")
+    here = Delivery.objects.filter(connector=OuterRef("pk"))
+    is_due = Exists(here.filter(state=Delivery.State.WAITING, due_at__lte=now))
+    has_lapsed = Exists(here.lapsed(now))
     free = Q(status__lease_until=None) | Q(status__lease_until__lt=now)
-    busy = Q(pk__in=open_here) | Q(status__backfill_scope__gt="")
-    return [str(pk) for pk in working(now).filter(busy, free).values_list("pk", flat=True)[:limit]]
+    busy = working(now).filter(free).filter(is_due | has_lapsed | Q(status__backfill_scope__gt=""))
+    return [str(pk) for pk in busy.values_list("pk", flat=True)[:limit]]
 
 
 def _next_due_at() -> datetime | None:

@@ -15,7 +15,7 @@ from integrations.quota import Quota
 log = structlog.get_logger(__name__)
 
 # A vendor that says "too many" and not for how long is left alone so long.
-_UNTOLD_PAUSE = 2.0
+_UNTOLD_PAUSE = 1.0
 # Our own haste, not the vendor's fault.
 _OURS = {"no_time_left", "busy"}
 

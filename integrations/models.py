@@ -169,12 +169,9 @@ class Delivery(Job):
             )
         ]
         indexes = [
-            models.Index(
-                fields=["connector", "due_at"],
-                name="delivery_open",
-                condition=models.Q(state__in=["waiting", "sending", "confirming"]),
-            ),
-            models.Index(fields=["subject_id"], name="delivery_subject"),
+            # Whole, not partial: SQLite can't match a bound state with a partial index, and sorts the backlog instead.
+            models.Index(fields=["state", "connector", "due_at", "id"], name="delivery_queue"),
+            models.Index(fields=["subject_id", "connector", "state"], name="delivery_subject"),
             models.Index(fields=["state", "connector", "id"], name="delivery_state"),
             models.Index(
                 fields=["settled_at", "connector"], name="delivery_done", condition=models.Q(state="delivered")

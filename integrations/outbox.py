@@ -1,5 +1,6 @@
 """The outbox: how deliveries are put in, found and claimed."""
 
+import functools
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -128,8 +129,15 @@ def put(wanted: Sequence[Wanted]) -> list[uuid.UUID]:
         return [uuid.UUID(str(row[0])) for row in cursor.fetchall()]
 
 
+@functools.cache
+def _fields() -> "dict[str, models.Field[Any, Any]]":
+    from integrations.models import Delivery
+
+    return {field.column: field for field in Delivery._meta.concrete_fields}
+
+
 def _prepared(row: "Delivery", column: str) -> Any:
-    field: models.Field[Any, Any] = next(f for f in row._meta.concrete_fields if f.column == column)
+    field = _fields()[column]
     return field.get_db_prep_save(getattr(row, field.attname), connection)
 
 
@@ -154,8 +162,3 @@ def settle_delivered(delivered: Sequence["Delivery"], call_id: uuid.UUID | None)
         cursor.execute(sql, [now, _prepared(Delivery(call_id=call_id), "call_id"), *values])
         settled = {uuid.UUID(str(row[0])) for row in cursor.fetchall()}
     return [row for row in delivered if row.pk not in settled]
-
-
-def due_work(now: datetime) -> Q:
-    """Return the condition on deliveries that a drainer has to look at now."""
-    return Q(state="waiting", due_at__lte=now) | Q(state="sending", lease_until__lt=now)

@@ -53,6 +53,8 @@ class Installation(DemoServer):
     def begin(self) -> None:
         """Start a scenario: the vendor as new and trusted, nothing sent yet."""
         self.is_sound = False
+        # What the scenario before had sent once more, to be sure, must not arrive at a vendor that is as new.
+        wait_for(self.settled, "the scenario before to have settled", _GIVE_UP_SECONDS)
         self.history = History()
         self.sandbox.reset()
         self.forget_trouble()

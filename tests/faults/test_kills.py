@@ -59,7 +59,7 @@ def test_everything_killed_at_once_goes_on_where_it_was(house):
 
 def test_a_rolling_restart_under_load_loses_nothing(house):
     """Guard: what was claimed and not sent is put back at once (`put_back`). Red when a worker that stops leaves it
-    to its lease and the clock does not look for lapsed ones (`outbox.due_work`)."""
+    to its lease and the clock does not look for lapsed ones (`drain._due`)."""
     with Callers(house):
         second = house.another_worker()
         wait_for(lambda: len(house.history.promised) > 30, "captures")
