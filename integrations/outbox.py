@@ -133,7 +133,7 @@ def put(wanted: Sequence[Wanted]) -> list[uuid.UUID]:
 def _fields() -> "dict[str, models.Field[Any, Any]]":
     from integrations.models import Delivery
 
-    return {field.column: field for field in Delivery._meta.concrete_fields}
+    return {str(field.column): field for field in Delivery._meta.concrete_fields}
 
 
 def _prepared(row: "Delivery", column: str) -> Any:
