@@ -112,7 +112,7 @@ def test_the_rehearsals_of_the_sandbox_guide_end_as_it_says(folder: Path):
 
         said = run(demo, folder, "bash", "-euc", FAIL_ON_REFUSAL + "\n".join([prepare, *rehearsals]))
         assert '"state":"unavailable"' in said
-        wait_for(lambda: open_deliveries(demo) == {"bad@example.com": 1}, "all but the bad record are delivered", 90)
+        wait_for(lambda: open_deliveries(demo) == {"bad@example.com": 1}, "all but the bad record are delivered", 240)
         assert [contact["properties"]["email"] for contact in demo.sandbox.contacts()].count("lost@example.com") == 1
 
         run(demo, folder, "bash", "-euc", FAIL_ON_REFUSAL + prepare + withdrawn_key)

@@ -82,10 +82,17 @@ def test_what_is_under_way_or_closed_is_left_alone(state: str):
 
 def test_different_operations_and_connectors_do_not_give_way_to_each_other():
     one = DeliveryFactory(**STUCK)
-    DeliveryFactory(connector=one.connector, subject_id=one.subject_id, operation="erase", **STUCK)
+    DeliveryFactory(connector=one.connector, subject_id=one.subject_id, operation="subscribe", **STUCK)
     DeliveryFactory(subject_id=one.subject_id, **STUCK)
     assert resending.send_again_all(Delivery.objects.all()) == 3
     assert states() == {"waiting": 3}
+
+
+def test_what_an_erasure_came_after_is_not_sent_again():
+    old = DeliveryFactory(**STUCK)
+    DeliveryFactory(connector=old.connector, subject_id=old.subject_id, operation="erase", state="delivered")
+    assert resending.send_again_all(Delivery.objects.filter(pk=old.pk)) == 0
+    assert states() == {"needs_you": 1, "delivered": 1}
 
 
 def test_a_capture_that_comes_in_between_is_found_on_the_second_look(monkeypatch):
