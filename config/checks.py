@@ -11,6 +11,7 @@ from cryptography.fernet import Fernet
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 (Django's name)
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from integrations.addresses import parse_exemption
@@ -28,7 +29,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 
 
 def _secrets() -> Iterator[CheckMessage]:
-    if len(settings.SECRET_KEY) < _SHORTEST_SECRET:
+    if len(_secret_key()) < _SHORTEST_SECRET:
         hint = 'Make one: python -c "import secrets; print(secrets.token_urlsafe(50))", and keep it.'
         yield Error("SECRET_KEY is missing or short.", hint=hint, id="shopbotly.E001")
     if not settings.ENCRYPTION_KEYS:
@@ -38,6 +39,14 @@ def _secrets() -> Iterator[CheckMessage]:
             Fernet(key)
         except ValueError:
             yield Error(f"Key {position} of ENCRYPTION_KEYS is not a Fernet key.", hint=_KEY_HINT, id="shopbotly.E003")
+
+
+def _secret_key() -> str:
+    try:
+        return settings.SECRET_KEY
+    except ImproperlyConfigured:
+        # Django's answer to an empty one, without a word on what to do.
+        return ""
 
 
 _KEY_HINT = (

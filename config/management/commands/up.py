@@ -125,7 +125,8 @@ def _when_ready(supervisor: Supervisor, url: str, told: dict[str, str] | None) -
             return
         time.sleep(0.1)
     if told is None:
-        say(f"ShopBotly runs at {url}; its admin is at {url}/admin/. Stop it with Ctrl-C.")
+        admin = f"https://{settings.ALLOWED_HOSTS[0].lstrip('.')}/admin/"
+        say(f"ShopBotly runs at {url}, for the proxy in front of it; its admin is at {admin}. Stop it with Ctrl-C.")
         return
     demo.save(told)
     say(_welcome(told))
@@ -155,7 +156,7 @@ ShopBotly runs. Stop it with Ctrl-C.
   API        {url}/docs/
 
   Secret key        {key}
-  Publishable key   {told["publishable_key"]}
+  Publishable key   {told["publishable_key"]}   (for pages; its client lists which, now {url} alone)
 
 Try it: capture a lead, ask for an order, let the shop report a shipment.
 
