@@ -115,8 +115,15 @@ class Installation(DemoServer):
 
     def await_new(self, role: str, old: int) -> int:
         """Wait until the supervisor has started a program again; returns the new number."""
-        wait_for(lambda: self.pids().get(role, old) != old, f"a new {role}")
-        return self.pids()[role]
+        seen: list[int] = []
+
+        def is_new() -> bool:
+            # Kept as seen: at the next look it may just be turning into the program it runs, and have no name.
+            seen.append(self.pids().get(role, old))
+            return seen[-1] != old
+
+        wait_for(is_new, f"a new {role}")
+        return seen[-1]
 
     def restart(self, role: str, number: signal.Signals) -> None:
         """End a program, gently or not, and wait until its successor runs."""
