@@ -1,7 +1,7 @@
 """Stands before every request to a vendor: its quota and its breaker, whoever calls."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -62,25 +62,45 @@ class GuardedSession:
             )
         except errors.OutcomeUnknown:
             if self._counts_silence:
-                self._breaker.note(is_well=False)
+                self._note(is_well=False)
             raise
         except errors.RetryLater as err:
             if err.code not in _OURS:
-                self._breaker.note(is_well=False)
+                self._note(is_well=False)
             raise
         if reply.status == 429:
-            self._quota.close(retry_after(reply.headers) or _UNTOLD_PAUSE)
-        self._breaker.note(is_well=reply.status < 500)
+            pause = retry_after(reply.headers) or _UNTOLD_PAUSE
+            _told(lambda: self._quota.close(pause))
+        self._note(is_well=reply.status < 500)
         return reply
+
+    def _note(self, *, is_well: bool) -> None:
+        _told(lambda: self._breaker.note(is_well=is_well))
 
     def _await_turn(self) -> None:
         ends_at = time.monotonic() + self._patience
         while True:
-            because, seconds = "breaker", self._breaker.wait()
+            because, seconds = "breaker", _asked(self._breaker.wait)
             if not seconds:
-                because, seconds = "quota", self._quota.take()
+                because, seconds = "quota", _asked(self._quota.take)
             if not seconds:
                 return
             if time.monotonic() + seconds > ends_at:
                 raise errors.Held(because, after=seconds)
             time.sleep(seconds)
+
+
+def _asked(question: Callable[[], float]) -> float:
+    """Return the seconds to wait; none where the shared counters can't be asked: deliveries go on without them."""
+    try:
+        return question()
+    except Exception as err:  # noqa: BLE001 (every cache client fails in its own way)
+        log.warning("guard.counters_unavailable", error=type(err).__name__)
+        return 0.0
+
+
+def _told(note: Callable[[], None]) -> None:
+    try:
+        note()
+    except Exception as err:  # noqa: BLE001 (as above)
+        log.warning("guard.counters_unavailable", error=type(err).__name__)
