@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 
+# Scenarios share one installation and can disturb each other; they are run by `make faults`.
+_APART = "--ignore=tests/faults"
 _OTHER = ("DATABASE_URL", "BROKER_URL", "CACHE_URL")
 
 
@@ -32,7 +34,9 @@ def main() -> int:
 def _run(name: str, environment: dict[str, str], arguments: list[str]) -> int:
     print(f"== {name}", flush=True)
     started = time.monotonic()
-    code = subprocess.run([sys.executable, "-m", "pytest", "-q", *arguments], env=environment, check=False).returncode
+    code = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", _APART, *arguments], env=environment, check=False
+    ).returncode
     print(f"== {name}: {'passed' if code == 0 else 'FAILED'} in {time.monotonic() - started:.0f} s", flush=True)
     return code
 
