@@ -108,22 +108,42 @@ def test_the_rehearsals_of_the_sandbox_guide_end_as_it_says(folder: Path):
     with DemoServer() as demo:
         (folder / "var").unlink()
         (folder / "var").symlink_to(demo.data_dir)
-        prepare, *rehearsals, withdrawn_key = blocks("docs/sandbox.md", "sh", demo.url)
+        prepare, down, bad, lost, slow, luck, clear, withdrawn_key = blocks("docs/sandbox.md", "sh", demo.url)
 
-        said = run(demo, folder, "bash", "-euc", FAIL_ON_REFUSAL + "\n".join([prepare, *rehearsals]))
-        assert '"state":"unavailable"' in said
-        wait_for(lambda: open_deliveries(demo) == {"bad@example.com": 1}, "all but the bad record are delivered", 240)
+        def rehearse(block: str) -> str:
+            return run(demo, folder, "bash", "-euc", FAIL_ON_REFUSAL + prepare + block)
+
+        def arrived(*but: str) -> bool:
+            return set(waiting(demo)) == set(but)
+
+        # One after another, as a person does it: whichever request comes first takes a dial's `count`.
+        rehearse(down)
+        wait_for(lambda: waiting(demo).get("down@example.com"), "the CRM is down")
+        wait_for(arrived, "it is tried again")
+
+        rehearse(bad)
+        wait_for(lambda: waiting(demo) == {"bad@example.com": 1}, "all but the bad record are delivered")
+
+        rehearse(lost)
+        wait_for(lambda: waiting(demo).get("lost@example.com"), "the lost answer is noticed")
+        wait_for(lambda: arrived("bad@example.com"), "it is sent again")
         assert [contact["properties"]["email"] for contact in demo.sandbox.contacts()].count("lost@example.com") == 1
 
-        run(demo, folder, "bash", "-euc", FAIL_ON_REFUSAL + prepare + withdrawn_key)
-        assert open_deliveries(demo) == {"bad@example.com": 1, "withdrawn@example.com": 0}
+        assert '"state":"unavailable"' in rehearse(slow)
+
+        rehearse(luck)
+        wait_for(lambda: "luck@example.com" not in waiting(demo), "it arrives in the end", 240)
+        rehearse(clear)
+
+        rehearse(withdrawn_key)
+        assert waiting(demo)["withdrawn@example.com"] == 0
         assert demo.rows("SELECT pause_reason FROM integrations_connectorstate WHERE paused_at IS NOT NULL") == [
             ("needs_reauth",)
         ]
 
 
-def open_deliveries(demo: DemoServer) -> dict[str, int]:
-    """Return the tries of the deliveries that wait, by the lead's e-mail address."""
+def waiting(demo: DemoServer) -> dict[str, int]:
+    """Return the tries of the deliveries that have not arrived, by the lead's e-mail address."""
     on = "subject_id = leads_lead.id AND state <> 'delivered'"
     return dict(demo.rows(f"SELECT email, tries FROM leads_lead JOIN integrations_delivery ON {on}"))
 
