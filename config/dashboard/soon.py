@@ -6,7 +6,7 @@ from datetime import datetime
 from django.http import HttpRequest
 from django.urls import reverse
 
-from gateway.admin import SOON
+from gateway.admin.keys import SOON
 from gateway.models import Key
 from runtime.clock import db_now
 

@@ -1,13 +1,9 @@
-"""Who may call: clients and their keys; who may sign in: people; and what was called."""
+"""Clients: what they may do, from where, and the keys they do it with."""
 
-from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Max, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -22,19 +18,16 @@ from oauth2_provider.models import (
     get_refresh_token_model,
 )
 from unfold import widgets
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from gateway import services
-from gateway.models import Client, Key, RequestLog, User
+from gateway.admin.keys import KeyForm, key_state
+from gateway.models import Client, Key
 from gateway.scopes import DEFAULT_SCOPES, SCOPES
-from runtime.admin import PageAdmin, RecordAdmin, button
+from runtime.admin import PageAdmin
 from runtime.clock import db_now
-from runtime.display import ago, badge, body, counted, milliseconds
+from runtime.display import ago, badge, counted
 from runtime.forms import LinesField
 from runtime.secrets import Secret
-
-SOON = timedelta(days=14)
-"""How long before its end a key is worth a reminder."""
 
 # The OAuth toolkit registers its own pages; tokens are nobody's reading, and a client has a better page here.
 for _model in (
@@ -47,7 +40,6 @@ for _model in (
 ):
     if admin.site.is_registered(_model):
         admin.site.unregister(_model)
-admin.site.unregister(Group)
 
 
 def origin(text: str) -> str:
@@ -83,33 +75,6 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class ta
         super().__init__(*args, **options)
         if "name" in self.fields:  # absent for those who may only look
             self.fields["name"].required = True
-
-
-class KeyForm(forms.Form):
-    """What kind of key to create."""
-
-    kind = forms.ChoiceField(
-        choices=[
-            (Key.Kind.SECRET, "Secret: for servers; it may do everything the client may"),
-            (Key.Kind.PUBLISHABLE, "Publishable: for web pages; it may only capture leads and ask public questions"),
-        ],
-        initial=Key.Kind.SECRET,
-        widget=widgets.UnfoldAdminRadioSelectWidget(),
-    )
-    name = forms.CharField(
-        max_length=80,
-        required=False,
-        widget=widgets.UnfoldAdminTextInputWidget(),
-        help_text="Where it will be used, so that people know later.",
-    )
-    days = forms.IntegerField(
-        min_value=1,
-        max_value=90,
-        initial=90,
-        label="Valid for (days)",
-        widget=widgets.UnfoldAdminIntegerFieldWidget(),
-        help_text="At most 90. Home reminds you 14 days before it ends.",
-    )
 
 
 @admin.register(Client)
@@ -253,200 +218,3 @@ def _examples(request: HttpRequest, client: Client, key: Key, text: Secret) -> d
         "is_publishable": key.kind == Key.Kind.PUBLISHABLE,
         "origin": next(iter(client.origins), ""),
     }
-
-
-def key_state(key: Key) -> SafeString:
-    """Return whether a key works, and if not, why."""
-    if key.revoked_at:
-        return badge("revoked")
-    if key.exposed_at:
-        return badge("exposed", "exposed")
-    return badge("expired") if key.expires_at <= db_now() else badge("active", "works")
-
-
-class KeyStateFilter(admin.SimpleListFilter):
-    """Keys by whether they work."""
-
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The states a person looks for."""
-        return [("works", "works"), ("soon", "ends within 14 days"), ("ended", "expired or revoked")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Key]) -> QuerySet[Key]:
-        """Narrow the list."""
-        alive = Q(revoked_at=None, expires_at__gt=db_now())
-        narrowed = {
-            "works": alive,
-            "ended": ~alive,
-            "soon": alive & Q(expires_at__lt=db_now() + SOON),
-        }.get(self.value() or "")
-        return queryset.filter(narrowed) if narrowed else queryset
-
-
-@admin.register(Key)
-class KeyAdmin(PageAdmin):
-    """Keys of all clients: their beginning, never their text."""
-
-    list_display = ("shown_prefix", "client", "name", "kind", "shown_state", "ends", "last_used")
-    list_filter = (KeyStateFilter, "kind", "client")
-    list_select_related = ("client",)
-    search_fields = ("prefix", "name", "client__name")
-    ordering = ("-created_at",)
-    empty_words = "No key yet. Keys are created on their client’s page, which shows them once."
-    actions = ("revoke_selected",)
-    buttons = ("revoke",)
-    fields = ("client", "name", "kind", "shown_prefix", "shown_state", "created", "ends", "last_used")
-    readonly_fields = ("client", "kind", "shown_prefix", "shown_state", "created", "ends", "last_used")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Keys are created on their client's page, which shows them once."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Key | None = None) -> bool:
-        """A key is revoked, not deleted: the request log names it."""
-        return False
-
-    @admin.display(description="key", ordering="prefix")
-    def shown_prefix(self, key: Key) -> str:
-        """How a key starts."""
-        return str(key)
-
-    @admin.display(description="state")
-    def shown_state(self, key: Key) -> SafeString:
-        """Whether it works."""
-        return key_state(key)
-
-    @admin.display(description="ends", ordering="expires_at")
-    def ends(self, key: Key) -> SafeString:
-        """When it stops working by itself."""
-        return ago(key.expires_at)
-
-    @admin.display(description="created", ordering="created_at")
-    def created(self, key: Key) -> SafeString:
-        """When it was made."""
-        return ago(key.created_at)
-
-    @admin.display(description="last call", ordering="last_used_at")
-    def last_used(self, key: Key) -> SafeString:
-        """When it was used last."""
-        return ago(key.last_used_at)
-
-    @button(
-        "Revoke",
-        confirm="Whatever uses this key is refused within seconds, for good. Revoke it?",
-        is_shown=lambda key: key.revoked_at is None,
-    )
-    def revoke(self, request: HttpRequest, key: Key) -> None:
-        """End this key."""
-        services.key_revoke(key=key)
-        self.say(request, f"{key} is revoked; calls with it are refused within 5 seconds.")
-
-    @admin.action(description="Revoke", permissions=["press"])
-    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Key]) -> None:
-        """End the selected keys."""
-        keys = list(queryset.filter(revoked_at=None))
-        for key in keys:
-            services.key_revoke(key=key)
-        self.say(request, f"{counted(len(keys), 'key')} revoked; calls with them are refused within 5 seconds.")
-
-
-class OutcomeFilter(admin.SimpleListFilter):
-    """Requests by how they ended."""
-
-    title = "outcome"
-    parameter_name = "outcome"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The outcomes a person looks for."""
-        return [("ok", "answered"), ("refused", "refused (4xx)"), ("failed", "failed (5xx)"), ("slow", "over 1 second")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[RequestLog]) -> QuerySet[RequestLog]:
-        """Narrow the list."""
-        narrowed = {
-            "ok": Q(status__lt=400),
-            "refused": Q(status__range=(400, 499)),
-            "failed": Q(status__gte=500),
-            "slow": Q(duration_ms__gt=1000),
-        }.get(self.value() or "")
-        return queryset.filter(narrowed) if narrowed else queryset
-
-
-@admin.register(RequestLog)
-class RequestLogAdmin(RecordAdmin):
-    """Every call to the API, scrubbed."""
-
-    list_display = ("when", "shown_request", "shown_status", "code", "client", "took", "address")
-    list_filter = (OutcomeFilter, "client", "at")
-    list_select_related = ("client",)
-    search_fields = ("request_id__exact", "route", "code__exact", "key_prefix__exact")
-    search_help_text = "A request id, a path, an error's code or how a key starts"
-    ordering = ("-at",)
-    empty_words = "Nobody has called the API yet."
-    fields = (
-        "when",
-        "shown_request",
-        "shown_status",
-        "code",
-        "client",
-        "key_prefix",
-        "address",
-        "took",
-        "request_id",
-        "shown_request_body",
-        "shown_response_body",
-    )
-    readonly_fields = ("when", "shown_request", "shown_status", "took", "shown_request_body", "shown_response_body")
-
-    @admin.display(description="when", ordering="at")
-    def when(self, call: RequestLog) -> SafeString:
-        """When it came in."""
-        return ago(call.at)
-
-    @admin.display(description="request", ordering="route")
-    def shown_request(self, call: RequestLog) -> str:
-        """What was asked for."""
-        return f"{call.method} {call.route}"
-
-    @admin.display(description="status", ordering="status")
-    def shown_status(self, call: RequestLog) -> SafeString:
-        """The answer's status."""
-        state = "active" if call.status < 400 else "partial" if call.status < 500 else "unavailable"
-        return badge(state, str(call.status))
-
-    @admin.display(description="took", ordering="duration_ms")
-    def took(self, call: RequestLog) -> str:
-        """How long the answer took."""
-        return milliseconds(call.duration_ms)
-
-    @admin.display(description="request body")
-    def shown_request_body(self, call: RequestLog) -> SafeString:
-        """What was sent to us."""
-        return body(call.request_body)
-
-    @admin.display(description="answer")
-    def shown_response_body(self, call: RequestLog) -> SafeString:
-        """What we answered."""
-        return body(call.response_body)
-
-
-@admin.register(User)
-class UserAdmin(DjangoUserAdmin, PageAdmin):  # type: ignore[misc, type-arg] # both are ModelAdmin, stubbed apart
-    """People who sign in here."""
-
-    form = UserChangeForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "email", "first_name", "last_name", "is_staff", "is_active", "seen")
-    list_filter = ("is_active", "is_staff", "is_superuser", "groups")
-
-    @admin.display(description="last sign-in", ordering="last_login")
-    def seen(self, person: User) -> SafeString:
-        """When they signed in last."""
-        return ago(person.last_login)
-
-
-@admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, PageAdmin):  # type: ignore[misc] # both are ModelAdmin, stubbed apart
-    """What groups of people may do."""
