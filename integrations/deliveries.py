@@ -1,7 +1,7 @@
 """What becomes of deliveries: settled, tried again, put before a person, sent again, cancelled."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,22 +10,24 @@ import structlog
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Greatest
 
-from integrations import outbox, retries
+from integrations import erasures, outbox, retries
 from integrations.calls import CallLog
+from integrations.erasures import erase as erase
 from integrations.mapping import map_fields
 from integrations.models import Connector, ConnectorState, Delivery
 from integrations.providers import errors
-from integrations.providers.base import Contact, ContactEraser, Outcome
+from integrations.providers.base import Contact, Outcome
 from integrations.providers.registry import provider_class
 from integrations.resending import send_again as send_again
 from integrations.resending import send_again_all as send_again_all
-from runtime import turns, wakeups
+from runtime import turns
 from runtime.clock import db_now
 from runtime.scrubbing import scrub_text
 
 log = structlog.get_logger(__name__)
 
 State = Delivery.State
+_KEPT = (State.WAITING, State.NEEDS_YOU)
 
 
 def mapped(connector: Connector, contact: Contact) -> Contact:
@@ -37,9 +39,13 @@ def mapped(connector: Connector, contact: Contact) -> Contact:
 class Results:
     """Collects what became of deliveries, and writes it all in one transaction."""
 
-    def __init__(self, connector: Connector, calls: CallLog | None = None) -> None:
+    def __init__(
+        self, connector: Connector, calls: CallLog | None = None, contacts: Mapping[uuid.UUID, Contact] | None = None
+    ) -> None:
         self._connector = connector
         self._calls = calls
+        # Who each delivery told the vendor of: if they were erased meanwhile, only this call still knows.
+        self._contacts = contacts or {}
         self._policy = retries.Policy.of(connector.retry_policy)
         self._delivered: list[Delivery] = []
         self._values: dict[uuid.UUID, tuple[Delivery, dict[str, Any]]] = {}
@@ -88,6 +94,10 @@ class Results:
         """Note that a subject doesn't qualify."""
         self._put(delivery, State.SKIPPED, reason=reason)
 
+    def ask_person(self, delivery: Delivery, reason: str) -> None:
+        """Note that only a person can help; nothing was sent."""
+        self._put(delivery, State.NEEDS_YOU, reason=reason)
+
     def cancel(self, delivery: Delivery, reason: str) -> None:
         """Note that there is nothing to deliver any more."""
         self._put(delivery, State.CANCELLED, reason=reason)
@@ -100,7 +110,8 @@ class Results:
             call_id = self._calls.rows[-1].pk if self._calls and self._calls.rows else None
             self._save_delivered(call_id)
             for delivery, values in self._values.values():
-                _settle(delivery, values if call_id is None else {**values, "call_id": call_id})
+                if not _settle(delivery, values if call_id is None else {**values, "call_id": call_id}):
+                    self._overtaken(delivery)
             _supersede_older([*self._delivered, *(delivery for delivery, _ in self._values.values())])
             self._save_connector()
         return not self._pause and not self._held
@@ -108,11 +119,13 @@ class Results:
     def _save_delivered(self, call_id: uuid.UUID | None) -> None:
         if self._delivered:
             for delivery in outbox.settle_delivered(self._delivered, call_id):
-                _overtaken(delivery)
+                self._overtaken(delivery)
 
     def _put(self, delivery: Delivery, state: State, **values: Any) -> None:
         cleared = {"reason": "", "vendor_words": "", "field": ""}
-        ended = {} if state == State.WAITING else {"settled_at": db_now()}
+        ended: dict[str, Any] = {} if state == State.WAITING else {"settled_at": db_now()}
+        if state not in _KEPT:
+            ended = outbox.closing(state)
         all_values = {"state": state, "revision": delivery.revision, **cleared, **ended, **values}
         self._values[delivery.pk] = (delivery, all_values)
 
@@ -131,52 +144,52 @@ class Results:
         elif self._calls and self._calls.rows:
             status.update(last_success_at=now, held_until=None, held_because="")
 
+    def _overtaken(self, delivery: Delivery) -> None:
+        """Somebody took a delivery over while we were calling, and our call may have come last, with an older state.
 
-def _settle(delivery: Delivery, values: dict[str, Any]) -> None:
-    if values["state"] == State.WAITING:
-        settled = back_to_waiting(delivery, **values)
-    else:
-        settled = Delivery.objects.settle(delivery, **values)
-    if not settled:
-        _overtaken(delivery)
-
-
-def _overtaken(delivery: Delivery) -> None:
-    """Somebody took a delivery over while we were calling, and our call may have come last, with an older state.
-
-    One more delivery makes the current state the vendor's last word.
-    """
-    log.warning("delivery.lease_lost", delivery=str(delivery.pk))
-    said_since = Delivery.objects.filter(
-        connector=delivery.connector_id, subject_kind=delivery.subject_kind, subject_id=delivery.subject_id
-    )
-    newest = said_since.exclude(state=State.CANCELLED).order_by("-created_at").first() or delivery
-    outbox.put([outbox.Wanted(newest.connector_id, newest.subject_id, newest.operation, newest.subject_kind)])
+        One more delivery makes the current state the vendor's last word.
+        """
+        log.warning("delivery.lease_lost", delivery=str(delivery.pk))
+        said_since = Delivery.objects.filter(
+            connector=delivery.connector_id, subject_kind=delivery.subject_kind, subject_id=delivery.subject_id
+        )
+        newest = said_since.exclude(state=State.CANCELLED).order_by("-created_at").first() or delivery
+        if newest.operation == delivery.operation == outbox.ERASE:
+            # Whichever came last, the vendor has forgotten.
+            return
+        ids = outbox.put([outbox.Wanted(newest.connector_id, newest.subject_id, newest.operation, newest.subject_kind)])
+        if newest.operation == outbox.ERASE and delivery.pk in self._contacts:
+            erasures.seal_again(ids, self._contacts[delivery.pk])
 
 
-def back_to_waiting(delivery: Delivery, **values: Any) -> bool:
-    """Let a claimed delivery wait again; where a newer one waits already, that one takes over its tries and time.
+def _settle(delivery: Delivery, values: dict[str, Any]) -> bool:
+    if values["state"] in _KEPT:
+        return give_back(delivery, **values)
+    return Delivery.objects.settle(delivery, **values)
 
-    One that an erasure came after is given up. False where somebody else has claimed it since.
+
+def give_back(delivery: Delivery, state: State = State.WAITING, **values: Any) -> bool:
+    """Let a claimed delivery wait again, for its time or a person; False where somebody has claimed it since.
+
+    Where a newer one waits already, that one takes over its tries and time; one that an erasure came after is given up.
     """
     if Delivery.objects.filter(pk=delivery.pk).erased_since().exists():
-        erased = {"state": State.CANCELLED, "reason": "erased", "settled_at": db_now()}
-        return Delivery.objects.settle(delivery, **{**values, **erased})
+        return Delivery.objects.settle(delivery, **{**values, **outbox.closing(State.CANCELLED, "erased")})
     try:
         with transaction.atomic():
-            return Delivery.objects.settle(delivery, **{**values, "state": State.WAITING})
+            return Delivery.objects.settle(delivery, **{**values, "state": state})
     except IntegrityError:
         _same(delivery).filter(state=State.WAITING).update(
             tries=Greatest("tries", values.get("tries", delivery.tries)),
             due_at=Greatest("due_at", values.get("due_at", delivery.due_at)),
         )
-        return Delivery.objects.settle(delivery, **{**values, "state": State.SUPERSEDED, "settled_at": db_now()})
+        return Delivery.objects.settle(delivery, **{**values, **outbox.closing(State.SUPERSEDED)})
 
 
 def put_back(batch: Iterable[Delivery]) -> None:
     """Let deliveries wait again that were claimed and never called; it costs them nothing."""
     for delivery in batch:
-        back_to_waiting(delivery)
+        give_back(delivery)
 
 
 def recover_lapsed(connector: Connector) -> None:
@@ -184,11 +197,11 @@ def recover_lapsed(connector: Connector) -> None:
     policy = retries.Policy.of(connector.retry_policy)
     for delivery in Delivery.objects.filter(connector=connector).lapsed(db_now()):
         tries = delivery.tries + 1
-        told = {"tries": tries, "reason": "sender_vanished"}
+        told: dict[str, Any] = {"tries": tries, "reason": "sender_vanished"}
         if isinstance(retries.next_step(refused=False, tries=tries, policy=policy), retries.AskPerson):
-            Delivery.objects.settle(delivery, state=State.NEEDS_YOU, settled_at=db_now(), **told)
+            give_back(delivery, State.NEEDS_YOU, settled_at=db_now(), **told)
         else:
-            back_to_waiting(delivery, due_at=db_now(), **told)
+            give_back(delivery, due_at=db_now(), **told)
 
 
 def _supersede_older(batch: Sequence[Delivery]) -> None:
@@ -201,7 +214,7 @@ def _supersede_older(batch: Sequence[Delivery]) -> None:
         subject_id__in=[delivery.subject_id for delivery in batch],
         state__in=[State.NEEDS_YOU, State.SKIPPED],
         created_at__lt=max(delivery.created_at for delivery in batch),
-    ).exclude(pk__in=[delivery.pk for delivery in batch]).update(state=State.SUPERSEDED, settled_at=db_now())
+    ).exclude(pk__in=[delivery.pk for delivery in batch]).update(**outbox.closing(State.SUPERSEDED))
 
 
 def _same(delivery: Delivery) -> Any:
@@ -213,28 +226,9 @@ def _same(delivery: Delivery) -> Any:
     )
 
 
-def erase(*, subject_kind: str, subject_id: uuid.UUID) -> int:
-    """Have every connector that was told of a subject forget it; returns how many erasures wait now.
-
-    Everything else for the subject is given up; a fresh capture makes new deliveries, which go after the erasure.
-    """
-    with transaction.atomic():
-        rows = Delivery.objects.filter(subject_kind=subject_kind, subject_id=subject_id)
-        told = rows.exclude(operation=outbox.ERASE).values_list("connector_id", "connector__provider").distinct()
-        able = {pk for pk, provider in told if issubclass(provider_class(provider), ContactEraser)}
-        open_states = [State.WAITING, State.NEEDS_YOU, State.SKIPPED]
-        others = rows.exclude(operation=outbox.ERASE).filter(state__in=open_states)
-        others.update(state=State.CANCELLED, reason="erased", settled_at=db_now())
-        outbox.put([outbox.Wanted(pk, subject_id, outbox.ERASE, subject_kind) for pk in able])
-        for pk in able:
-            wakeups.wake("connector", str(pk))
-    return len(able)
-
-
 def cancel(*, deliveries: Iterable[Delivery]) -> int:
     """Give up deliveries that wait for their time or for a person; returns how many."""
     open_states = [State.WAITING, State.NEEDS_YOU, State.SKIPPED]
     ids = [delivery.pk for delivery in deliveries]
-    return Delivery.objects.filter(pk__in=ids, state__in=open_states).update(
-        state=State.CANCELLED, reason="cancelled_by_person", settled_at=db_now()
-    )
+    open_ones = Delivery.objects.filter(pk__in=ids, state__in=open_states)
+    return open_ones.update(**outbox.closing(State.CANCELLED, "cancelled_by_person"))

@@ -6,15 +6,15 @@ Only the requests themselves run in threads; everything that touches the databas
 import time
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
 from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet
 
-from integrations import backfill, deliveries, subjects
+from integrations import backfill, deliveries, erasures, outbox, subjects
 from integrations.calls import CallLog
 from integrations.connections import PATIENCE_SECONDS, in_flight_of, open_provider
 from integrations.egress import TOTAL_SECONDS
@@ -22,7 +22,7 @@ from integrations.models import Connector, ConnectorState, Delivery
 from integrations.providers import errors
 from integrations.providers.base import Contact, ContactEraser, ContactSink, Outcome, Provider
 from integrations.providers.registry import provider_class
-from runtime import jobs, wakeups
+from runtime import jobs, secrets, wakeups
 from runtime.clock import db_now
 
 log = structlog.get_logger(__name__)
@@ -93,6 +93,11 @@ class Parcel:
     def operation(self) -> str:
         """The operation of all of them."""
         return self.deliveries[0].operation
+
+    def add(self, delivery: Delivery, contact: Contact) -> None:
+        """Put one more in."""
+        self.deliveries.append(delivery)
+        self.contacts.append(contact)
 
     def halves(self) -> "list[Parcel]":
         """Return two parcels with half of it each."""
@@ -211,25 +216,54 @@ class Turn:
 
     def _pack(self, batch: Sequence[Delivery]) -> Parcel | None:
         """Load and map what each delivery is about; what can't be sent is settled here."""
-        loaded = subjects.load(batch[0].subject_kind, _told(self._connector, batch))
+        told = _told(self._connector, batch)
         parcel, results = Parcel([], []), deliveries.Results(self._connector)
+        if batch[0].operation == outbox.ERASE:
+            self._pack_erasures(batch, told, parcel, results)
+        else:
+            self._pack_leads(batch, told, parcel, results)
+        results.save()
+        return parcel if parcel.deliveries else None
+
+    def _pack_leads(
+        self, batch: Sequence[Delivery], told: "Mapping[uuid.UUID, Told]", parcel: Parcel, results: deliveries.Results
+    ) -> None:
+        revisions = {pk: known.revision for pk, known in told.items()}
+        loaded = subjects.load(batch[0].subject_kind, revisions)
         for delivery in batch:
             subject = loaded.get(delivery.subject_id)
             if subject is None:
                 results.cancel(delivery, "subject_gone")
-            elif not any(subject.contact.values.get(name) for name in self._provider_class.identifiers):
+            elif not self._can_tell(subject.contact):
                 results.skip(delivery, "no_identifier")
             else:
                 delivery.revision = subject.revision
+                known = replace(subject.contact, external_id=told[delivery.subject_id].external_id)
                 try:
-                    contact = deliveries.mapped(self._connector, subject.contact)
+                    contact = deliveries.mapped(self._connector, known)
                 except errors.Misconfigured as err:
                     results.add(delivery, Outcome.rejected(err.code, err.words))
                     continue
-                parcel.deliveries.append(delivery)
-                parcel.contacts.append(contact)
-        results.save()
-        return parcel if parcel.deliveries else None
+                parcel.add(delivery, contact)
+
+    def _pack_erasures(
+        self, batch: Sequence[Delivery], told: "Mapping[uuid.UUID, Told]", parcel: Parcel, results: deliveries.Results
+    ) -> None:
+        for delivery in batch:
+            try:
+                sealed = erasures.contact_of(delivery)
+            except secrets.WrongEncryptionKey:
+                results.ask_person(delivery, "sealed_with_lost_key")
+                continue
+            contact = replace(sealed, external_id=told[delivery.subject_id].external_id)
+            if contact.external_id or self._can_tell(contact):
+                parcel.add(delivery, contact)
+            else:
+                results.ask_person(delivery, "no_identifier")
+
+    def _can_tell(self, contact: Contact) -> bool:
+        """Say whether the vendor can tell by this who somebody is."""
+        return any(contact.values.get(name) for name in self._provider_class.identifiers)
 
     def _call(self, parcel: Parcel, calls: CallLog) -> list[Outcome]:
         """Do the operation; runs in a thread and touches no database."""
@@ -239,7 +273,8 @@ class Turn:
     def _finish(self, future: "Future[list[Outcome]]") -> None:
         """Write down what became of a parcel, or halve it."""
         parcel, calls = self._sent.pop(future)
-        results = deliveries.Results(self._connector, calls)
+        contacts = {delivery.pk: contact for delivery, contact in zip(parcel.deliveries, parcel.contacts, strict=True)}
+        results = deliveries.Results(self._connector, calls, contacts)
         try:
             for delivery, outcome in zip(parcel.deliveries, future.result(), strict=True):
                 results.add(delivery, outcome)
@@ -266,16 +301,25 @@ def _operate(provider: Provider, parcel: Parcel) -> list[Outcome]:
     raise errors.Unsupported(f"{provider.name} has no operation {parcel.operation!r}.")
 
 
-def _told(connector: Connector, batch: Sequence[Delivery]) -> dict[uuid.UUID, int]:
-    """Return, for each subject, the newest revision this connector has been told."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a connector knows of a subject: the newest revision it was told, and how it calls it."""
+
+    revision: int = 0
+    external_id: str = ""
+
+
+def _told(connector: Connector, batch: Sequence[Delivery]) -> dict[uuid.UUID, Told]:
+    """Return what the connector knows of each subject of a batch of one operation."""
     ids = [delivery.subject_id for delivery in batch]
-    known = (
-        Delivery.objects.filter(connector=connector, subject_id__in=ids, operation=batch[0].operation)
-        .filter(state=Delivery.State.DELIVERED)
-        .values_list("subject_id")
-        .annotate(Max("revision"))
-    )
-    return dict.fromkeys(ids, 0) | dict(known)
+    told = Delivery.objects.filter(connector=connector, subject_id__in=ids, state=Delivery.State.DELIVERED)
+    is_erasure = batch[0].operation == outbox.ERASE
+    told = told.exclude(operation=outbox.ERASE) if is_erasure else told.filter(operation=batch[0].operation)
+    found = dict.fromkeys(ids, Told())
+    for subject_id, external_id, revision in told.values_list("subject_id", "external_id").annotate(Max("revision")):
+        if revision >= found[subject_id].revision:
+            found[subject_id] = Told(revision, external_id)
+    return found
 
 
 def working(now: datetime) -> QuerySet[Connector]:

@@ -1,6 +1,7 @@
 """Plain words for what happened to a delivery: what, to what, why, what to do."""
 
 from integrations.models import Delivery
+from integrations.outbox import ERASE
 
 State = Delivery.State
 
@@ -57,6 +58,10 @@ _REASONS: dict[str, tuple[str, str]] = {
         "The lead has nothing that {vendor} can tell it by",
         "It is sent as soon as a capture brings an e-mail address.",
     ),
+    "sealed_with_lost_key": (
+        "Who is to be erased at {vendor} was sealed with a key that is not among ENCRYPTION_KEYS",
+        "Put that key back, then send again.",
+    ),
     "filtered": ("The connector’s lead filter leaves this lead out", "Change the filter if it should go there."),
     "subject_gone": ("The lead no longer exists", ""),
     "erased": ("The person was erased", ""),
@@ -64,12 +69,24 @@ _REASONS: dict[str, tuple[str, str]] = {
 }
 
 
+_ERASURES = {
+    # What is said otherwise where somebody is to be forgotten.
+    "no_identifier": (
+        "Nothing is known any more that {vendor} could find the person by",
+        "Erase them there by hand, then cancel this.",
+    ),
+    "unsupported": ("{vendor} cannot be told to forget", "Erase the person there by hand, then cancel this."),
+    "cancelled_by_person": ("Somebody cancelled it", "Erase the person there by hand if that was not done."),
+}
+
+
 def explain(delivery: Delivery) -> str:
     """Return one or two sentences for a person about where a delivery stands."""
     vendor = delivery.connector.name
+    is_erasure = delivery.operation == ERASE
     match delivery.state:
         case State.DELIVERED:
-            return f"{vendor} has it."
+            return f"{vendor} has forgotten the person." if is_erasure else f"{vendor} has it."
         case State.SENDING:
             return f"Being sent to {vendor} now."
         case State.CONFIRMING:
@@ -77,8 +94,11 @@ def explain(delivery: Delivery) -> str:
         case State.SUPERSEDED:
             return "A newer delivery of the same lead took its place."
     if not delivery.reason:
-        return f"Waits to be sent to {vendor}." if delivery.state == State.WAITING else ""
+        words = f"{vendor} will be asked to forget the person." if is_erasure else f"Waits to be sent to {vendor}."
+        return words if delivery.state == State.WAITING else ""
     happened, advice = _REASONS.get(delivery.reason, _REASONS["refused"])
+    if is_erasure and delivery.reason in _ERASURES:
+        happened, advice = _ERASURES[delivery.reason]
     said = f": “{delivery.vendor_words}”" if delivery.vendor_words else ""
     if delivery.state == State.NEEDS_YOU and advice.endswith("by itself."):
         advice = f"It was tried {delivery.tries} times; press “Send again” when {vendor} is well."

@@ -128,7 +128,11 @@ class Call(models.Model):
 
 
 class Delivery(Job):
-    """One operation on one subject at one connector: the outbox."""
+    """One operation on one subject at one connector: the outbox.
+
+    `sealed` decrypts to what an erasure has to know of a subject that is gone here, as `Contact.values`; it is emptied
+    when the erasure ends.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting", "waiting"
@@ -156,6 +160,7 @@ class Delivery(Job):
     call = models.ForeignKey(Call, null=True, blank=True, on_delete=models.SET_NULL, related_name="deliveries")
     created_at = models.DateTimeField(default=db_now, editable=False)
     settled_at = models.DateTimeField(null=True, blank=True)
+    sealed = models.TextField(default="", db_default="", blank=True, editable=False)
 
     objects = DeliveryQuerySet.as_manager()
 

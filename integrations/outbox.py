@@ -129,6 +129,12 @@ def put(wanted: Sequence[Wanted]) -> list[uuid.UUID]:
         return [uuid.UUID(str(row[0])) for row in cursor.fetchall()]
 
 
+def closing(state: str, reason: str | None = None) -> dict[str, Any]:
+    """Return what is written to a delivery that comes to an end; an erasure has no use for identifiers then."""
+    ended: dict[str, Any] = {"state": state, "settled_at": db_now(), "sealed": ""}
+    return ended if reason is None else {**ended, "reason": reason}
+
+
 @functools.cache
 def _fields() -> "dict[str, models.Field[Any, Any]]":
     from integrations.models import Delivery
@@ -153,7 +159,7 @@ def settle_delivered(delivered: Sequence["Delivery"], call_id: uuid.UUID | None)
     values = [_prepared(row, name) for row in delivered for name in names]
     sql = (
         f"UPDATE {Delivery._meta.db_table} AS d SET state = 'delivered', external_id = v.column2, "
-        "revision = v.column3, tries = v.column4, reason = '', vendor_words = '', field = '', "
+        "revision = v.column3, tries = v.column4, reason = '', vendor_words = '', field = '', sealed = '', "
         "lease_until = NULL, settled_at = %s, call_id = %s "
         f"FROM (VALUES {', '.join(['(%s, %s, %s, %s, %s)'] * len(delivered))}) AS v "
         "WHERE d.id = v.column1 AND d.fence = v.column5 AND d.state = 'sending' RETURNING id"

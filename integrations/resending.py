@@ -43,7 +43,7 @@ def cancel_all(deliveries: QuerySet[Delivery]) -> int:
     count = 0
     for ids in _pages(deliveries.filter(state__in=_CANCELLED)):
         rows = Delivery.objects.filter(pk__in=ids, state__in=_CANCELLED)
-        count += rows.update(state=State.CANCELLED, reason="cancelled_by_person", settled_at=db_now())
+        count += rows.update(**outbox.closing(State.CANCELLED, "cancelled_by_person"))
     return count
 
 
@@ -88,13 +88,15 @@ def _reopen(ids: list[uuid.UUID]) -> int:
     found = Delivery.objects.filter(pk__in=ids).order_by("pk")
     # Whoever was erased is only told of again after a fresh capture.
     found = found.exclude(pk__in=Delivery.objects.filter(pk__in=ids).erased_since())
+    # An erasure that has ended knows no longer who it was about.
+    found = found.exclude(operation=outbox.ERASE, state__in=[State.DELIVERED, State.CANCELLED])
     rows = [_Row(*values) for values in found.values_list(*_Row._fields)]
     twins, now = _waiting(rows), db_now()
     Delivery.objects.filter(pk__in=twins.values(), state=State.WAITING).update(due_at=now, tries=0)
     # Of several that were given up for the same subject, the newest goes on; all give way to one that waits already.
     newest = {row.key: row.pk for row in rows if row.state in _REOPENED and row.key not in twins}
     closed = [row.pk for row in rows if row.state in _REOPENED and newest.get(row.key) != row.pk]
-    Delivery.objects.filter(pk__in=closed, state__in=_REOPENED).update(state=State.SUPERSEDED, settled_at=now)
+    Delivery.objects.filter(pk__in=closed, state__in=_REOPENED).update(**outbox.closing(State.SUPERSEDED))
     # A delivered one stays as the record of what the vendor was told.
     told = {row.key for row in rows if row.state == State.DELIVERED} - twins.keys() - newest.keys()
     outbox.put([outbox.Wanted(row[0], row[2], row[3], row[1]) for row in told])

@@ -33,6 +33,10 @@ def capture(client_row, email="anna@example.com", **values):
     return lead_capture(client=client_row, data=LeadData(email=email, **values)).lead
 
 
+def erase(lead):
+    return deliveries.erase(subject_kind="lead", subject_id=lead.pk, identifiers={"email": lead.email})
+
+
 def names_of(sandbox):
     return sorted(contact["properties"]["email"] for contact in sandbox.contacts())
 
@@ -149,7 +153,7 @@ def test_a_delivery_that_must_wait_again_yields_to_a_newer_one(sandbox, crm, cli
     lead = capture(client_row)
     [claimed] = Delivery.objects.claim_batch(crm.pk, 10)
     capture(client_row, first_name="Anna")
-    deliveries.back_to_waiting(claimed, tries=3)
+    deliveries.give_back(claimed, tries=3)
     states = dict(Delivery.objects.filter(subject_id=lead.pk).values_list("state", "tries"))
     assert states == {"superseded": 3, "waiting": 3}
 
@@ -242,7 +246,7 @@ def test_an_erased_lead_is_forgotten_by_the_vendor_and_nothing_older_follows(san
     lead = capture(client_row)
     drain(crm.pk)
     capture(client_row, message="still waiting")
-    assert deliveries.erase(subject_kind="lead", subject_id=lead.pk) == 1
+    assert erase(lead).told == [crm]
     drain(crm.pk)
     assert sandbox.contacts() == []
     states = Delivery.objects.filter(subject_id=lead.pk).order_by("created_at").values_list("operation", "state")

@@ -144,7 +144,7 @@ class Outbox(RuleBasedStateMachine):
     def erase(self, email):
         lead = Lead.objects.filter(email=email).first()
         if lead is not None:
-            deliveries.erase(subject_kind="lead", subject_id=lead.pk)
+            deliveries.erase(subject_kind="lead", subject_id=lead.pk, identifiers={"email": lead.email})
             self.erased.add(lead.pk)
             self.forgotten.add(lead.pk)
 
