@@ -1,18 +1,18 @@
 """The outbox: how deliveries are put in, found and claimed."""
 
-import functools
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from django.db import connection, models, transaction
+from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from runtime import turns
 from runtime.clock import db_now
 from runtime.ids import uuid7
+from runtime.inserts import adapted, insert_values
 from runtime.jobs import LEASE_SECONDS, JobQuerySet
 
 if TYPE_CHECKING:
@@ -86,16 +86,12 @@ class Wanted:
     skipped_because: str = ""
 
 
-# Written by hand because Django can't name a partial unique index as the target of a conflict.
-_COLUMNS = (
-    "id, connector_id, subject_kind, subject_id, operation, state, due_at, fence, tries, revision, external_id, "
-    "reason, field, vendor_words, created_at"
-)
 _JOIN = (
     "ON CONFLICT (connector_id, subject_kind, subject_id, operation) WHERE state = 'waiting' "
     # Changes nothing but takes the row's lock: a claim passes it over until the newer capture has committed.
     "DO UPDATE SET operation = excluded.operation RETURNING id"
 )
+"""Written by hand because Django can't name a partial unique index as the target of a conflict."""
 
 
 def put(wanted: Sequence[Wanted]) -> list[uuid.UUID]:
@@ -103,48 +99,30 @@ def put(wanted: Sequence[Wanted]) -> list[uuid.UUID]:
 
     Returns the ids, in no order. Rows are written in key order: two transactions can't wait for each other.
     """
-    if not wanted:
-        return []
     from integrations.models import Delivery
 
     now = db_now()
-    values: list[Any] = []
-    for want in sorted(wanted, key=lambda want: (want.subject_id, str(want.connector_id), want.operation)):
-        row = Delivery(
-            id=uuid7(),
-            connector_id=want.connector_id,
-            subject_kind=want.subject_kind,
-            subject_id=want.subject_id,
-            operation=want.operation,
-            state=Delivery.State.SKIPPED if want.skipped_because else Delivery.State.WAITING,
-            due_at=now,
-            reason=want.skipped_because,
-            created_at=now,
-        )
-        values += [_prepared(row, name.strip()) for name in _COLUMNS.split(",")]
-    marks = "(" + ", ".join(["%s"] * (_COLUMNS.count(",") + 1)) + ")"
-    sql = f"INSERT INTO {Delivery._meta.db_table} ({_COLUMNS}) VALUES {', '.join([marks] * len(wanted))} {_JOIN}"
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return [uuid.UUID(str(row[0])) for row in cursor.fetchall()]
+    rows = [
+        {
+            "id": uuid7(),
+            "connector_id": want.connector_id,
+            "subject_kind": want.subject_kind,
+            "subject_id": want.subject_id,
+            "operation": want.operation,
+            "state": "skipped" if want.skipped_because else "waiting",
+            "reason": want.skipped_because,
+            "due_at": now,
+            "created_at": now,
+        }
+        for want in sorted(wanted, key=lambda want: (want.subject_id, str(want.connector_id), want.operation))
+    ]
+    return [uuid.UUID(str(id)) for (id,) in insert_values(Delivery, rows, suffix=_JOIN)]
 
 
 def closing(state: str, reason: str | None = None) -> dict[str, Any]:
     """Return what is written to a delivery that comes to an end; an erasure has no use for identifiers then."""
     ended: dict[str, Any] = {"state": state, "settled_at": db_now(), "sealed": ""}
     return ended if reason is None else {**ended, "reason": reason}
-
-
-@functools.cache
-def _fields() -> "dict[str, models.Field[Any, Any]]":
-    from integrations.models import Delivery
-
-    return {str(field.column): field for field in Delivery._meta.concrete_fields}
-
-
-def _prepared(row: "Delivery", column: str) -> Any:
-    field = _fields()[column]
-    return field.get_db_prep_save(getattr(row, field.attname), connection)
 
 
 def settle_delivered(delivered: Sequence["Delivery"], call_id: uuid.UUID | None) -> "list[Delivery]":
@@ -154,9 +132,9 @@ def settle_delivered(delivered: Sequence["Delivery"], call_id: uuid.UUID | None)
     """
     from integrations.models import Delivery
 
-    now = _prepared(Delivery(settled_at=db_now()), "settled_at")
+    now = adapted(Delivery, "settled_at", db_now())
     names = ("id", "external_id", "revision", "tries", "fence")
-    values = [_prepared(row, name) for row in delivered for name in names]
+    values = [adapted(Delivery, name, getattr(row, name)) for row in delivered for name in names]
     sql = (
         f"UPDATE {Delivery._meta.db_table} AS d SET state = 'delivered', external_id = v.column2, "
         "revision = v.column3, tries = v.column4, reason = '', vendor_words = '', field = '', sealed = '', "
@@ -165,6 +143,6 @@ def settle_delivered(delivered: Sequence["Delivery"], call_id: uuid.UUID | None)
         "WHERE d.id = v.column1 AND d.fence = v.column5 AND d.state = 'sending' RETURNING id"
     )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [now, _prepared(Delivery(call_id=call_id), "call_id"), *values])
+        cursor.execute(sql, [now, adapted(Delivery, "call_id", call_id), *values])
         settled = {uuid.UUID(str(row[0])) for row in cursor.fetchall()}
     return [row for row in delivered if row.pk not in settled]

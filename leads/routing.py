@@ -1,33 +1,53 @@
 """Which connectors a lead goes to."""
 
+import functools
+import json
+import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from integrations.models import Connector, Delivery
+from django.db import connection
+
+from integrations.models import Delivery
 from integrations.outbox import Wanted
 from leads.models import Lead
 from runtime.clock import db_now
 
 
-def connectors() -> list[Connector]:
-    """Return every connector that may want leads, with what routing looks at; the rest is not loaded.
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A connector as routing sees it: which operations it does with leads, and which leads it takes."""
 
-    Raw, because every capture asks: building the query costs several times what running it does.
-    """
-    return list(
-        Connector.objects.raw(
-            "SELECT id, name, operations, lead_filter FROM integrations_connector WHERE is_active = %s", [True]
+    connector_id: uuid.UUID
+    name: str
+    operations: tuple[str, ...]
+    lead_filter: Mapping[str, Any]
+
+
+def routes() -> list[Route]:
+    """Return every connector that may want leads: asked anew for each capture, built anew where one has changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, name, CAST(operations AS text), CAST(lead_filter AS text) "
+            "FROM integrations_connector WHERE is_active = %s",
+            [True],
         )
-    )
+        return [_route(*row) for row in cursor.fetchall()]
 
 
-def wanted(lead: Lead, among: Sequence[Connector], purposes: Mapping[str, bool]) -> list[Wanted]:
+@functools.lru_cache(maxsize=256)
+def _route(pk: Any, name: str, operations: str, lead_filter: str) -> Route:
+    return Route(uuid.UUID(str(pk)), name, tuple(json.loads(operations)), json.loads(lead_filter))
+
+
+def wanted(lead: Lead, among: Sequence[Route], purposes: Mapping[str, bool]) -> list[Wanted]:
     """Return one delivery per operation of each connector; one that the filter leaves out is marked so."""
     result = []
-    for connector in among:
-        because = "" if qualifies(connector.lead_filter, lead, purposes) else "filtered"
+    for route in among:
+        because = "" if qualifies(route.lead_filter, lead, purposes) else "filtered"
         result += [
-            Wanted(connector.pk, lead.pk, operation, skipped_because=because) for operation in connector.operations
+            Wanted(route.connector_id, lead.pk, operation, skipped_because=because) for operation in route.operations
         ]
     return result
 

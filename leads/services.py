@@ -16,6 +16,7 @@ from leads.identity import Identifiers, Known, Match
 from leads.models import Activity, Consent, Lead, Reference
 from runtime import wakeups
 from runtime.clock import db_now
+from runtime.inserts import insert
 
 _DETAILS = ("first_name", "last_name", "company", "phone")
 
@@ -142,19 +143,17 @@ class _Group:
 
     def write(self) -> None:
         """Write everything; new rows in the order of their keys, so that two groups can't wait for each other."""
-        Lead.objects.bulk_create(sorted(self._new.values(), key=lambda lead: (lead.email, lead.phone)))
+        insert(Lead, sorted(self._new.values(), key=lambda lead: (lead.email, lead.phone)))
         for _, lead in sorted(self._changed.items()):
             lead.save(force_update=True)
-        if self._references:
-            Reference.objects.bulk_create(sorted(self._references, key=lambda row: (str(row.client_id), row.value)))
-        Activity.objects.bulk_create(self._activities)
-        if self._consents:
-            Consent.objects.bulk_create(self._consents)
+        insert(Reference, sorted(self._references, key=lambda row: (str(row.client_id), row.value)))
+        insert(Activity, self._activities)
+        insert(Consent, self._consents)
 
     def _create(self, submission: Submission, by: str) -> Lead:
         data = submission.data
         lead = Lead(
-            client=submission.client,
+            client_id=submission.client.pk,
             email=data.email,
             identified_by=by,
             attributes=dict(data.attributes),
@@ -201,10 +200,10 @@ def _activity(
     lead: Lead, submission: Submission, changes: dict[str, list[Any]], *, is_new: bool, now: datetime
 ) -> Activity:
     return Activity(
-        lead=lead,
+        lead_id=lead.pk,
         at=now,
         kind=Activity.Kind.CAPTURED if is_new else Activity.Kind.UPDATED,
-        client=submission.client,
+        client_id=submission.client.pk,
         revision=lead.revision,
         message=submission.data.message,
         source=dict(submission.data.source),
@@ -234,14 +233,14 @@ def _enqueue(submissions: Sequence[Submission], captures: Sequence[Capture]) -> 
         leads[capture.lead.pk] = capture.lead
         given = purposes.setdefault(capture.lead.pk, {})
         given |= {consent.purpose: consent.granted for consent in submission.data.consent}
-    connectors = routing.connectors()
-    wanted = {pk: routing.wanted(lead, connectors, purposes[pk]) for pk, lead in leads.items()}
+    routes = routing.routes()
+    wanted = {pk: routing.wanted(lead, routes, purposes[pk]) for pk, lead in leads.items()}
     everything = [want for wants in wanted.values() for want in wants]
     routing.drop_old_skips(everything)
     outbox.put(everything)
     for connector_id in {want.connector_id for want in everything if not want.skipped_because}:
         wakeups.wake("connector", str(connector_id))
-    names = {connector.pk: connector.name for connector in connectors}
+    names = {route.connector_id: route.name for route in routes}
     for capture in captures:
         capture.deliveries = [
             (names[want.connector_id], want.operation, "skipped" if want.skipped_because else "waiting")
