@@ -76,7 +76,8 @@ def _columns(model: type[models.Model], vendor: str) -> list[tuple[str, str, Ada
 def _defaults(model: type[models.Model], given: frozenset[str]) -> dict[str, Any]:
     """Return the defaults of the attributes that rows don't give; made once, so none may depend on the moment."""
     left = [field for field in model._meta.concrete_fields if field.attname not in given]
-    if moving := [field.attname for field in left if callable(field.default) and field.default not in {dict, list}]:
+    moving = [field.attname for field in left if field.has_default() and callable(field.default)]
+    if moving:
         raise TypeError(f"{model.__name__}: give {', '.join(moving)} with each row.")
     return {field.attname: field.get_default() for field in left}
 
