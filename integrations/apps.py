@@ -15,12 +15,17 @@ class IntegrationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Have every provider checked at start-up, and our work known to the workers."""
-        from integrations import drain, services
+        from integrations import drain, services, signing_in
         from integrations.checks import check_providers
-        from runtime import jobs, periodic
+        from runtime import jobs, periodic, rotation
 
         checks.register(check_providers)
         jobs.register(drain.WORK)
+        columns = ("sealed", "spare", "tokens")
+        rotation.register("integrations.Credential", columns, key_column="sealed_with", unless_held_by="renewing_until")
+        rotation.register("integrations.Delivery", ("sealed",))
         hour = timedelta(hours=1)
+        renew = timedelta(minutes=1)
+        periodic.register("renew tokens", renew, lambda: f"{signing_in.renew_ahead()} tokens renewed")
         periodic.register("prune calls", hour, lambda: f"{services.prune_calls()} rows removed")
         periodic.register("prune deliveries", hour, lambda: f"{services.prune_deliveries()} rows removed")

@@ -10,7 +10,8 @@ from integrations.providers.registry import PROVIDERS, provider_class
 
 _TEXTS = ("key", "name", "docs_url")
 _EFFECTS = {"upsert", "search_then_create", "at_least_once"}
-_AUTHS = {"bearer", "basic", "header", "none"}
+_AUTHS = {"bearer", "basic", "header", "query", "none"}
+_SIGN_INS = {"key", "client_credentials", "authorization_code", "jwt_bearer"}
 
 
 def check_providers(**_: Any) -> list[CheckMessage]:
@@ -42,6 +43,8 @@ def lacks(key: str, provider: Any) -> list[str]:
         ("contacts" in capabilities and not provider.identifiers, "keeps contacts and names no identifiers"),
         (provider.effect not in _EFFECTS, f"has the unknown effect {provider.effect!r}"),
         (provider.auth not in _AUTHS, f"has the unknown auth {provider.auth!r}"),
+        (not set(provider.sign_ins) <= _SIGN_INS or not provider.sign_ins, "has an unknown way to sign in"),
+        (set(provider.sign_ins) != {"key"} and provider.oauth is None, "signs in by OAuth and doesn't say where"),
         (not 1 <= provider.batch_size <= 10_000, "has a batch size outside 1 to 10,000"),
         (not 1 <= provider.max_in_flight <= 10, "has a max_in_flight outside 1 to 10"),
         (not issubclass(provider.config_form, forms.Form), "has a config_form that is no form"),

@@ -1,19 +1,19 @@
 """Builds a provider that is ready to be asked: its class, its session, its credential."""
 
 import time
-
-import httpx2
+from typing import Any
 
 from integrations.breaker import Breaker
 from integrations.calls import CallLog
-from integrations.credentials import authorisation, unseal
-from integrations.egress import TOTAL_SECONDS, Session
+from integrations.credentials import Proof, opened, proof
+from integrations.egress import TOTAL_SECONDS, Session, Transport
 from integrations.guard import GuardedSession
-from integrations.models import Connector
+from integrations.models import Connector, Credential
 from integrations.providers.base import InventorySource, OrderSource, Provider
 from integrations.providers.errors import Misconfigured
 from integrations.providers.registry import provider_class
 from integrations.quota import Quota, Window
+from integrations.renewal import SignedIn
 
 PATIENCE_SECONDS = 5.0
 """How long a request waits for its turn before the work is held and taken up later."""
@@ -25,12 +25,14 @@ def open_provider(
     *,
     ends_at: float | None = None,
     total_seconds: float = TOTAL_SECONDS,
-    transport: httpx2.BaseTransport | None = None,
+    use_spare: bool = False,
+    transport: Transport | None = None,
 ) -> Provider:
     """Return a connector's provider; every request it makes is noted in `calls`.
 
     `ends_at` (monotonic clock) says that this is a look-up, and when its answer is of no use any more; a delivery has
-    `total_seconds` for each request. `transport` replaces the network in tests.
+    `total_seconds` for each request. `use_spare` signs in with the second key, to try it out. `transport` replaces the
+    network in tests.
     Raises: EgressDenied, Misconfigured, NotAuthorised.
     """
     try:
@@ -38,17 +40,28 @@ def open_provider(
     except KeyError as err:
         raise Misconfigured(f"There is no provider {connector.provider!r}.") from err
     credential = connector.credential
-    headers = authorisation(provider, unseal(credential) if credential else {})
+    if credential and credential.sign_in != Credential.SignIn.KEY:
+        signed_in = SignedIn(credential, calls, ends_at=ends_at)
+        proves: dict[str, Any] = {"authorise": lambda: signed_in.proof().headers, "renew": signed_in.renew}
+    else:
+        proves = _by_key(provider, credential, use_spare=use_spare)
     session = Session(
         connector.base_url or provider.default_base_url,
         calls=calls,
-        authorise=lambda: headers,
+        **proves,
         bound_to=credential.host if credential else "",
         ends_at=ends_at,
         total_seconds=total_seconds,
         transport=transport,
     )
     return provider(_guarded(session, connector, provider, ends_at), connector.config)
+
+
+def _by_key(provider: type[Provider], credential: Credential | None, *, use_spare: bool) -> dict[str, Any]:
+    """Return how a session proves who we are with a stored key."""
+    sealed = (credential.spare if use_spare else credential.sealed) if credential else ""
+    proven: Proof = proof(provider, opened(sealed))
+    return {"authorise": lambda: proven.headers, "parameters": proven.parameters}
 
 
 def _guarded(session: Session, connector: Connector, provider: type[Provider], ends_at: float | None) -> GuardedSession:

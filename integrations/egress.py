@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from integrations.calls import CallLog
 
+Transport = httpx2.BaseTransport
+"""What carries a session's requests; tests put their own in its place."""
+
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 15.0
 TOTAL_SECONDS = 30.0
@@ -218,9 +221,9 @@ def _no_headers() -> dict[str, str]:
 class Session:
     """One connector's way out: requests to paths below its base address (implements `providers.base.Session`).
 
-    `authorise` returns the headers that prove who we are; `renew` gets a fresh credential after a 401 and tells
-    whether it did. `ends_at` (monotonic clock) shortens the total time of every request. `transport` replaces the
-    network in tests.
+    `authorise` returns the headers that prove who we are, `parameters` are added to every address for the same end;
+    `renew` gets a fresh credential after a 401 and tells whether it did. `ends_at` (monotonic clock) shortens the
+    total time of every request. `transport` replaces the network in tests.
     """
 
     def __init__(
@@ -229,6 +232,7 @@ class Session:
         *,
         calls: "CallLog",
         authorise: Callable[[], Mapping[str, str]] = _no_headers,
+        parameters: Mapping[str, str] | None = None,
         renew: Callable[[], bool] | None = None,
         bound_to: str = "",
         ends_at: float | None = None,
@@ -240,6 +244,7 @@ class Session:
         self._base_path = self._base.raw_path.decode("ascii").rstrip("/")
         self._calls = calls
         self._authorise = authorise
+        self._parameters = dict(parameters or {})
         self._renew = renew
         self._ends_at = ends_at
         self._total_seconds = total_seconds
@@ -262,7 +267,7 @@ class Session:
 
         Raises: RetryLater (not sent), OutcomeUnknown (sent, no whole answer), EgressDenied, Misconfigured.
         """
-        url = self._below_base(path, params)
+        url = self._below_base(path, {**(params or {}), **self._parameters})
         content, content_type = _body(json, form)
 
         def send() -> Reply:

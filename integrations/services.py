@@ -22,6 +22,7 @@ from integrations.providers.registry import PROVIDERS, provider_class
 from runtime.clock import db_now
 from runtime.periodic import prune
 from runtime.scrubbing import scrub_text
+from runtime.secrets import known_key_ids
 from runtime.wakeups import wake
 
 NEEDS_REAUTH = "needs_reauth"
@@ -29,27 +30,66 @@ _AT_ONCE = 1000
 
 
 def credential_save(
-    *, name: str, provider: str, host: str, secrets: Mapping[str, str], credential: Credential | None = None
+    *,
+    name: str,
+    provider: str,
+    host: str,
+    secrets: Mapping[str, str],
+    sign_in: str = Credential.SignIn.KEY,
+    settings: Mapping[str, str] | None = None,
+    credential: Credential | None = None,
 ) -> Credential:
-    """Store a credential, new or changed; an empty `secrets` keeps what is stored.
+    """Store a credential, new or changed; an empty `secrets` keeps what is stored (shapes: models.Credential).
 
     Raises: ValidationError with the field's name.
     """
     if provider not in PROVIDERS:
         raise ValidationError({"provider": "There is no such provider."})
-    row = credential or Credential()
-    given = {field: str(value).strip() for field, value in secrets.items() if str(value or "").strip()}
-    host = _bound_host(provider, host)
-    if any(re.search(r"[\x00-\x1f\x7f]", value) for value in given.values()):
-        raise ValidationError({"secrets": "A key holds no line breaks or control characters."})
+    row = credential or Credential(sign_in=sign_in)
+    written = {"name", "provider", "host", "settings", "changed_at"}
+    given, host = clean_secrets(secrets), _bound_host(provider, host)
     if not given and (not row.sealed or host != row.host):
         # Whoever may edit a host must not thereby learn the key.
         raise ValidationError({"secrets": "Enter the key; it is also needed when the host changes."})
+    told = {key: str(value).strip() for key, value in (settings or {}).items() if str(value or "").strip()}
+    _check_token_host(told.get("token_url", ""), host)
+    if host != row.host or told.get("client_id") != row.settings.get("client_id"):
+        # Tokens belong to whom they were given to.
+        row.tokens, row.tokens_until = "", None
+        written |= {"tokens", "tokens_until"}
     row.name, row.provider, row.host, row.changed_at = name, provider, host, db_now()
+    row.settings = told
+    is_lost = row.sealed_with not in known_key_ids()
     if given:
         seal(row, given)
-    row.save()
+        row.entered_at, row.trouble = db_now(), ""
+        written |= {"sealed", "sealed_with", "entered_at", "trouble"}
+        written |= {"spare", "tokens"} if is_lost else set()
+    # The rest may be changed by a renewal meanwhile.
+    row.save(update_fields=None if row._state.adding else written)
     return row
+
+
+def clean_secrets(values: Mapping[str, str]) -> dict[str, str]:
+    """Return what was typed without blanks. Raises: ValidationError where it can't be a key."""
+    given = {field: str(value).strip() for field, value in values.items() if str(value or "").strip()}
+    # A key in PEM has lines.
+    one_line = (value for field, value in given.items() if field != "private_key")
+    if any(re.search(r"[\x00-\x1f\x7f]", value) for value in one_line):
+        raise ValidationError({"secrets": "A key holds no line breaks or control characters."})
+    return given
+
+
+def _check_token_host(token_url: str, host: str) -> None:
+    """Refuse a token address elsewhere: the secret is sent there."""
+    if not token_url:
+        return
+    try:
+        found = parse_base(token_url).host.lower()
+    except errors.EgressDenied as err:
+        raise ValidationError({"token_url": err.words}) from err
+    if found != host:
+        raise ValidationError({"token_url": f"The secret is sent to {host} alone, not to {found}."})
 
 
 def _bound_host(provider: str, host: str) -> str:
@@ -70,6 +110,9 @@ def connector_test(*, connector: Connector) -> Check:
     """Ask the vendor something harmless and say what came of it; a connector paused for its key goes on if it works."""
     calls = CallLog(connector)
     failure: errors.ProviderError | None = None
+    if connector.credential_id:
+        # A person asks: what was refused once may be mended at the vendor's.
+        Credential.objects.filter(pk=connector.credential_id).exclude(trouble="").update(trouble="")
     try:
         check = open_provider(connector, calls).check()
     except errors.ProviderError as err:
@@ -141,6 +184,8 @@ def _told(connector: Connector, err: errors.ProviderError) -> str:
     vendor = connector.name
     said = f" It said: “{scrub_text(err.words)}”" if err.words else ""
     match err:
+        case errors.NotAuthorised() if _signs_in(connector):
+            return err.words or f"{vendor} does not accept the sign-in. Press Connect on its credential."
         case errors.NotAuthorised():
             return f"{vendor} does not accept the stored key. Enter a new one under Credentials.{said}"
         case errors.EgressDenied():
@@ -158,6 +203,10 @@ def _told(connector: Connector, err: errors.ProviderError) -> str:
         case errors.RetryLater():
             return f"{vendor} had a problem of its own; try again in a minute.{said}"
     return f"{vendor} refused.{said}"
+
+
+def _signs_in(connector: Connector) -> bool:
+    return bool(connector.credential and connector.credential.sign_in != Credential.SignIn.KEY)
 
 
 def prune_calls(*, days: int = 30) -> int:

@@ -47,6 +47,15 @@ def seal(values: dict[str, Any]) -> str:
     return _fernet(tuple(settings.ENCRYPTION_KEYS)).encrypt(json.dumps(values).encode()).decode()
 
 
+def is_current(sealed: str) -> bool:
+    """Tell whether a text was sealed with the current key."""
+    try:
+        _fernet((settings.ENCRYPTION_KEYS[0],)).decrypt(sealed.encode())
+    except InvalidToken:
+        return False
+    return True
+
+
 def unseal(sealed: str) -> dict[str, Any]:
     """Decrypt what `seal` returned; string values come back as `Secret`. Raises: WrongEncryptionKey."""
     try:

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from config.dashboard.connectors import Row
 from gateway.models import Key
+from integrations import signing_in
 from integrations.admin.causes import Link, Press, causes_shown
 from integrations.models import Connector, Delivery
 from leads.models import Lead
@@ -38,13 +39,15 @@ class Cause:
 
 
 def causes(request: HttpRequest, rows: Sequence[Row]) -> list[Cause]:
-    """Return what needs this person, the urgent first; at most six statements."""
+    """Return what needs this person, the urgent first; at most seven statements."""
     may = request.user.has_perm
     found: list[Cause] = []
     if may("integrations.view_connector"):
         found += _stopped(rows)
     if may("integrations.view_delivery"):
         found += [*_overdue(), *_deliveries(request)]
+    if may("integrations.view_credential"):
+        found += _old_keys()
     if may("webhooks.view_inboundevent"):
         found += _events()
     if may("gateway.view_key"):
@@ -135,6 +138,19 @@ def _exposed() -> list[Cause]:
             ],
         )
         for key in keys[:10]
+    ]
+
+
+def _old_keys() -> list[Cause]:
+    """Vendors' keys that are a quarter old."""
+    return [
+        Cause(
+            f"The key “{row.name}” is {(db_now() - row.entered_at).days} days old. Make a new one at the vendor's, "
+            "store it as the second key, then swap.",
+            [Link("Open the key", reverse("admin:integrations_credential_change", args=(row.pk,)))],
+            is_look=True,
+        )
+        for row in signing_in.grown_old()[:10]
     ]
 
 

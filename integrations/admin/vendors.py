@@ -1,5 +1,6 @@
 """Pages about a vendor: which one is asked first, as what is asked next depends on it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -32,10 +33,15 @@ class ProviderPageAdmin(PageAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": "Which system?",
-            "providers": [_described(key) for key in sorted(PROVIDERS)],
+            "choices": [choice for key in sorted(PROVIDERS) for choice in self.choices_of(provider_class(key))],
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "integrations/choose_provider.html", context)
+
+    def choices_of(self, provider: type[Provider]) -> list[Mapping[str, str]]:
+        """Return what one may choose of a vendor: `{"query", "name", "able"}`."""
+        able = [_CAPABILITY_WORDS.get(name, name) for name, kind in CAPABILITIES.items() if issubclass(provider, kind)]
+        return [{"query": f"provider={provider.key}", "name": provider.name, "able": ", ".join(able)}]
 
     def _chosen(self, request: HttpRequest) -> type[Provider] | None:
         return _known_provider(request.GET.get("provider", ""))
@@ -57,9 +63,3 @@ class ProviderPageAdmin(PageAdmin):
         """The vendor's name."""
         found = _known_provider(record.provider)
         return found.name if found else f"{record.provider} (unknown)"
-
-
-def _described(key: str) -> dict[str, Any]:
-    provider = provider_class(key)
-    able = [_CAPABILITY_WORDS.get(name, name) for name, kind in CAPABILITIES.items() if issubclass(provider, kind)]
-    return {"key": key, "name": provider.name, "able": ", ".join(able), "docs_url": provider.docs_url}

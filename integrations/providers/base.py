@@ -179,6 +179,23 @@ class Check:
     words: str
 
 
+SignIn = Literal["key", "client_credentials", "authorization_code", "jwt_bearer"]
+"""How the proof of who we are is had: typed in, or by one of OAuth 2.0's grants."""
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """Where a vendor gives out OAuth 2.0 tokens; a credential may name other addresses of the same host."""
+
+    token_path: str
+    """Below the vendor's base address."""
+    authorize_url: str = ""
+    """The page where a person agrees, for the authorization code; it may be a path below the base address."""
+    scopes: str = ""
+    audience: str = ""
+    """Whom a signed assertion (JWT bearer) is for."""
+
+
 class Provider(ABC):
     """A vendor: what it is called, how one signs in, what its limits are."""
 
@@ -186,8 +203,13 @@ class Provider(ABC):
     name: ClassVar[str]
     docs_url: ClassVar[str]
     api_version: ClassVar[str] = ""
-    auth: ClassVar[Literal["bearer", "basic", "header", "none"]] = "bearer"
-    auth_header: ClassVar[str] = "Authorization"
+    auth: ClassVar[Literal["bearer", "basic", "header", "query", "none"]] = "bearer"
+    auth_name: ClassVar[str] = "Authorization"
+    """The header, for `query` the parameter, that carries the proof."""
+    auth_prefix: ClassVar[str] = ""
+    """What stands before the key in a header of the vendor's own."""
+    sign_ins: ClassVar[tuple[SignIn, ...]] = ("key",)
+    oauth: ClassVar[OAuth | None] = None
     default_base_url: ClassVar[str] = ""
     config_form: ClassVar[type[forms.Form]] = forms.Form
     identifiers: ClassVar[tuple[str, ...]] = ("email",)

@@ -60,6 +60,7 @@ class HubSpot(Vendor):
         route("GET", "/crm/v3/properties/contacts", "properties"),
         route("GET", "/account-info/v3/details", "account"),
         route("POST", "/oauth/v1/token", "token"),
+        route("GET", "/oauth/authorize", "authorize"),
     )
 
     def __init__(self, store: Store) -> None:
@@ -81,7 +82,7 @@ class HubSpot(Vendor):
             return self.finish(request, self._error(request, refused.status, refused.body))
 
     def admit(self, request: Request) -> Reply | None:
-        if request.path == "/oauth/v1/token":
+        if request.path in ("/oauth/v1/token", "/oauth/authorize"):
             return None
         if not oauth.knows(self.store, request.bearer()):
             message = (
@@ -221,6 +222,11 @@ class HubSpot(Vendor):
     def token(self, request: Request) -> Reply:
         """Issue an access token that holds 30 minutes."""
         return json_reply(200, oauth.issue(self.store, request.body))
+
+    def authorize(self, request: Request) -> Reply:
+        """The page on which a person agrees."""
+        page = oauth.consent(self.store, {name: values[-1] for name, values in request.query.items()})
+        return Reply(200, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
 
     def rows(self, kind: str) -> list[dict[str, Any]] | None:
         if kind != "contacts":

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import secrets
 import time
+from html import escape
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from integrations.sandbox.hubspot_input import RefusedError
 from integrations.sandbox.store import Store
@@ -14,6 +17,7 @@ TOKEN = "pat-sandbox-hubspot"  # noqa: S105 - the sandbox's public example token
 REFRESH_TOKEN = "refresh-sandbox-hubspot"  # noqa: S105 - likewise
 CLIENT = ("sandbox-client", "sandbox-secret")
 TOKEN_SECONDS = 1800
+CODE_SECONDS = 600
 
 
 def knows(store: Store, token: str) -> bool:
@@ -22,6 +26,35 @@ def knows(store: Store, token: str) -> bool:
         return True
     sql = "SELECT 1 FROM hubspot_tokens WHERE token = ? AND kind = 'access' AND expires_at > ?"
     return bool(token and store.rows(sql, (token, time.time())))
+
+
+def consent(store: Store, asked: dict[str, str]) -> str:
+    """The page on which a person agrees: its link leads back with a code, which is good once. Raises: RefusedError."""
+    back = asked.get("redirect_uri", "")
+    if asked.get("client_id") != CLIENT[0] or not back.startswith(("http://", "https://")):
+        raise RefusedError(
+            400, {"message": "missing or unknown client id or redirect uri", "category": "BAD_CLIENT_ID"}
+        )
+    code = secrets.token_urlsafe(16)
+    with store.transaction() as db:
+        row = (f"{code} {asked.get('code_challenge', '')}", "code", time.time() + CODE_SECONDS)
+        db.execute("INSERT INTO hubspot_tokens (token, kind, expires_at) VALUES (?, ?, ?)", row)
+    answer = f"{back}{'&' if '?' in back else '?'}{urlencode({'code': code, 'state': asked.get('state', '')})}"
+    return (
+        "<!doctype html><title>HubSpot sandbox</title><style>body{font:18px system-ui;margin:4rem}</style>"
+        f"<h1>Connect ShopBotly?</h1><p>It asks for: {escape(asked.get('scope', ''))}</p>"
+        f'<p><a href="{escape(answer)}">Agree</a></p>'
+    )
+
+
+def _is_agreed(store: Store, form: dict[str, str]) -> bool:
+    """Whether the code is one that the page of consent gave out, unused, and the verifier belongs to it."""
+    verifier = form.get("code_verifier", "")
+    digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    token = f"{form.get('code', '')} {digest if verifier else ''}"
+    with store.transaction() as db:
+        sql = "DELETE FROM hubspot_tokens WHERE token = ? AND kind = 'code' AND expires_at > ?"
+        return db.execute(sql, (token, time.time())).rowcount == 1
 
 
 def issue(store: Store, body: bytes) -> dict[str, Any]:
@@ -35,7 +68,7 @@ def issue(store: Store, body: bytes) -> dict[str, Any]:
         sql = "SELECT 1 FROM hubspot_tokens WHERE token = ? AND kind = 'refresh'"
         if refresh != REFRESH_TOKEN and not store.rows(sql, (refresh,)):
             raise RefusedError(400, {"message": "missing or invalid refresh token", "category": "BAD_REFRESH_TOKEN"})
-    elif grant == "authorization_code" and not form.get("code"):
+    elif grant == "authorization_code" and not _is_agreed(store, form):
         raise RefusedError(400, {"message": "missing or unknown auth code", "category": "BAD_AUTH_CODE"})
     elif grant not in ("authorization_code", "client_credentials"):
         raise RefusedError(400, {"message": "missing or unknown grant type", "category": "BAD_GRANT_TYPE"})

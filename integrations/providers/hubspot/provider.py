@@ -6,7 +6,7 @@ Source: https://developers.hubspot.com/docs/api-reference (CRM API v3; limits of
 from collections.abc import Sequence
 from typing import Any
 
-from integrations.providers.base import Check, Contact, ContactEraser, ContactSink, Outcome, Provider
+from integrations.providers.base import Check, Contact, ContactEraser, ContactSink, OAuth, Outcome, Provider
 from integrations.providers.hubspot.contacts import batch, outcomes
 from integrations.providers.hubspot.problems import raise_for
 
@@ -21,6 +21,12 @@ class HubSpot(Provider, ContactSink, ContactEraser):
     docs_url = "https://developers.hubspot.com/docs/api-reference/crm-contacts-v3/guide"
     api_version = "v3"
     default_base_url = "https://api.hubapi.com"
+    sign_ins = ("key", "authorization_code")
+    oauth = OAuth(
+        token_path="/oauth/v1/token",  # noqa: S106 (an address)
+        authorize_url="https://app.hubspot.com/oauth/authorize",
+        scopes="oauth crm.objects.contacts.read crm.objects.contacts.write crm.schemas.contacts.read",
+    )
     identifiers = ("email",)
     effect = "upsert"
     quota = (100, 10.0)  # Free and Starter; a paid account has 190, and says so in its headers.

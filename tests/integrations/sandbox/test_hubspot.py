@@ -191,7 +191,6 @@ def test_wrong_key_is_401_in_hubspots_form(client: Client) -> None:
     "grant",
     [
         {"grant_type": "refresh_token", "refresh_token": "refresh-sandbox-hubspot"},
-        {"grant_type": "authorization_code", "code": "any", "redirect_uri": "https://x.example/cb"},
         {"grant_type": "client_credentials"},
     ],
 )
@@ -264,3 +263,21 @@ def test_chunked_body_is_read(client: Client) -> None:
 def test_unknown_path_is_404_and_wrong_method_405(client: Client) -> None:
     assert client.hubspot("GET", "/crm/v3/nothing").status_code == 404
     assert client.hubspot("PUT", CONTACTS).status_code == 405
+
+
+def test_a_code_is_good_once_and_with_its_verifier_alone(client: Client) -> None:
+    # The verifier and challenge of RFC 7636, appendix B.
+    verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    asked = {"client_id": "sandbox-client", "redirect_uri": "https://x.example/cb", "state": "s"}
+    asked["code_challenge"] = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    page = client.http.get("/hubspot/oauth/authorize", params=asked).text
+    code = page.partition("code=")[2].partition("&")[0]
+    form = {"grant_type": "authorization_code", "code": code, "client_id": "sandbox-client"}
+    form["client_secret"] = "sandbox-secret"
+
+    def status(**more: str) -> int:
+        return client.http.post("/hubspot/oauth/v1/token", data={**form, **more}).status_code
+
+    assert status() == status(code_verifier="wrong") == 400
+    assert status(code_verifier=verifier) == 200
+    assert status(code_verifier=verifier) == 400
