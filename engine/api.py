@@ -94,10 +94,10 @@ class InventoryView(ApiView):
     @extend_schema(operation_id="inventory", responses=FactsSerializer)
     def get(self, request: Request, sku: str) -> Response:
         """Look up the stock of an article."""
-        if len(sku) > slots.LONGEST_VALUE or not sku.isprintable():
-            raise _field_refused("sku", f"An article number has at most {slots.LONGEST_VALUE} visible characters.")
         try:
-            found = stock_look_up(sku, _seconds_left())
+            # What is no article number belongs to no article: nobody has to be asked.
+            is_number = len(sku) <= slots.LONGEST_VALUE and sku.isprintable()
+            found = stock_look_up(sku, _seconds_left()) if is_number else None
         except lookups.Unavailable as err:
             raise _unavailable() from err
         if found is None or found.value is None:

@@ -7,42 +7,18 @@ from rest_framework import serializers
 from engine import slots
 from engine.models import Turn
 from gateway.api import StrictSerializer
+from gateway.fields import Id, Text, WholeNumber, YesNo
 
 MOST_FAQS = 100
-
-
-class Text(serializers.CharField):
-    """A text, and only a text: a number or a boolean is refused instead of being written out."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return str(super().to_internal_value(data))
-
-
-class WholeNumber(serializers.IntegerField):
-    """A JSON number without a fraction; a text with digits is refused."""
-
-    def to_internal_value(self, data: Any) -> int:
-        if type(data) is not int:
-            self.fail("invalid")
-        return int(super().to_internal_value(data))
-
-
-class YesNo(serializers.BooleanField):
-    """True or false, not a word or a number that may mean it."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        if type(data) is not bool:
-            self.fail("invalid", input=data)
-        return data
 
 
 class Email(Text):
     """An e-mail address, in the form in which addresses are compared."""
 
-    def to_internal_value(self, data: Any) -> str:
-        email = slots.email_or_nothing(super().to_internal_value(data))
+    json_schema = {"format": "email"}
+
+    def read(self, text: str) -> str:
+        email = slots.email_or_nothing(text)
         if not email:
             raise serializers.ValidationError("This is not an e-mail address.")
         return email
@@ -60,7 +36,7 @@ class QuerySerializer(StrictSerializer):
     """A question."""
 
     prompt = Text(max_length=slots.MOST_CHARACTERS, help_text="What the person typed.")
-    conversation_id = serializers.UUIDField(required=False, allow_null=True, help_text="From the answer before.")
+    conversation_id = Id(required=False, allow_null=True, help_text="From the answer before.")
     customer = CustomerSerializer(required=False, allow_null=True)
     deadline_ms = WholeNumber(min_value=100, max_value=10_000, default=3_000)
     explain = YesNo(default=False, help_text="Adds how the intent was chosen.")
@@ -68,6 +44,8 @@ class QuerySerializer(StrictSerializer):
 
 class OrderLookupSerializer(StrictSerializer):
     """An order, and what proves whose it is."""
+
+    json_schema = {"anyOf": [{"required": ["email"]}, {"required": ["phone"]}]}
 
     number = Text(max_length=slots.LONGEST_VALUE)
     email = Email(max_length=254, required=False)

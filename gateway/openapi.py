@@ -7,6 +7,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 
+from gateway import openapi_inputs  # noqa: F401 (registers itself)
 from gateway.problems import CODES, CONTENT_TYPE
 from gateway.scopes import SCOPES
 

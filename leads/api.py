@@ -13,8 +13,9 @@ from gateway import idempotency
 from gateway.api import ApiView
 from gateway.problems import Problem, flatten
 from leads.capture import TooManyWaiting, lead_capture, leads_capture
+from leads.listing import LeadListSerializer, lead_page, leads_for
 from leads.models import Lead
-from leads.schemas import CAPTURE_EXAMPLE, CaptureAnswer, LeadAnswer, LeadBatchAnswer
+from leads.schemas import CAPTURE_EXAMPLE, CaptureAnswer, LeadAnswer, LeadBatchAnswer, LeadListAnswer
 from leads.serializers import LeadBatchSerializer, LeadCaptureSerializer, capture_answer, lead_answer, read_lead
 from leads.services import Capture, LeadData, Submission, deliveries_of
 
@@ -23,10 +24,26 @@ _BATCH_ROUTE = "leads/batch"
 
 
 class LeadsView(ApiView):
-    """Captures leads."""
+    """Captures leads, and lists them."""
 
-    required_scopes = {"POST": "leads:write"}
+    required_scopes = {"GET": "leads:read", "POST": "leads:write"}
     allows_publishable = True
+
+    @extend_schema(
+        operation_id="lead_list",
+        summary="List leads",
+        parameters=[LeadListSerializer],
+        responses={200: LeadListAnswer},
+    )
+    def get(self, request: Request) -> Response:
+        """Return a page of the leads this client captured (or of all), those changed longest ago first.
+
+        To go on, send `next_cursor` as `cursor` with the same filters. A lead that changes meanwhile moves to the end,
+        so nothing is missed.
+        """
+        asked = LeadListSerializer(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        return Response(lead_page(caller=self.caller, asked=asked.validated_data))
 
     @extend_schema(
         operation_id="lead_capture",
@@ -116,10 +133,7 @@ class LeadView(ApiView):
     @extend_schema(operation_id="lead_read", summary="Read a lead", responses={200: LeadAnswer})
     def get(self, request: Request, lead_id: uuid.UUID) -> Response:
         """Return a lead this client captured, and where it stands at each connector."""
-        leads = Lead.objects.all()
-        if "leads:read:all" not in self.caller.scopes:
-            leads = leads.filter(activities__client=self.caller.client).distinct()
-        lead = leads.filter(pk=lead_id).first()
+        lead = leads_for(self.caller).filter(pk=lead_id).first()
         if lead is None:
             raise Problem(404, "not_found", "There is no such lead", "Check the id; a client sees its own leads only.")
         references = lead.references.filter(client=self.caller.client).values_list("value", flat=True)

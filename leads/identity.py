@@ -140,6 +140,8 @@ def _references(group: Sequence[Identifiers]) -> dict[tuple[uuid.UUID, str], uui
 
 def _leads(group: Sequence[Identifiers], referred: Collection[uuid.UUID]) -> list[Lead]:
     """Load and lock in key order: two groups can't wait for each other."""
+    if not group:
+        return []
     [first, *others] = group
     if not others and not referred and first.email:
         return _lead_by_email(first.email)

@@ -1,10 +1,34 @@
 """Leads, what they asked, and what they agreed to."""
 
+from typing import Self
+
 from django.db import models
 
 from gateway.models import Client
+from integrations.models import Delivery
 from runtime.clock import db_now
 from runtime.ids import uuid7
+
+
+class LeadQuerySet(models.QuerySet["Lead"]):
+    """Reads leads."""
+
+    def captured_by(self, client: Client) -> Self:
+        """Return those a client has captured, first or again."""
+        return self.filter(models.Exists(Activity.objects.filter(lead=models.OuterRef("pk"), client=client)))
+
+    def with_delivery(self, state: str) -> Self:
+        """Return those with a delivery in this state."""
+        # IN, not EXISTS: with that, SQLite walks all deliveries of a state once per lead.
+        return self.filter(pk__in=_deliveries().filter(state=state))
+
+    def sent_nowhere(self) -> Self:
+        """Return those without any delivery."""
+        return self.exclude(pk__in=_deliveries())
+
+
+def _deliveries() -> models.QuerySet[Delivery, object]:
+    return Delivery.objects.filter(subject_kind="lead").order_by().values("subject_id")
 
 
 class Lead(models.Model):
@@ -33,6 +57,8 @@ class Lead(models.Model):
     possible_duplicate = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=db_now, db_index=True)
     updated_at = models.DateTimeField(default=db_now, db_index=True)
+
+    objects = LeadQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -72,6 +72,13 @@ class LeadAnswer(serializers.Serializer[Any]):
     deliveries = DeliveryDetail(many=True)
 
 
+class LeadListAnswer(serializers.Serializer[Any]):
+    """A page of leads, those changed longest ago first."""
+
+    results = LeadAnswer(many=True)
+    next_cursor = serializers.CharField(allow_null=True, help_text="Sends you on to the next page; null at the end.")
+
+
 CAPTURE_EXAMPLE = {
     "email": "anna@example.com",
     "first_name": "Anna",

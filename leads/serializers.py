@@ -1,13 +1,12 @@
 """What the API takes and gives about leads."""
 
-import re
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 from rest_framework import serializers
-from rest_framework.fields import empty
 
 from gateway.api import StrictSerializer
+from gateway.fields import Id, Line, Moment, Text, YesNo
 from integrations.explanations import explain
 from integrations.models import Delivery
 from leads import identity
@@ -15,61 +14,47 @@ from leads.models import Lead
 from leads.services import ConsentGiven, LeadData
 
 _MOST_ATTRIBUTES = 50
+_LONGEST_NAME = 60
 _LONGEST_VALUE = 1000
 
 
-class PlainTextField(serializers.CharField):
-    """Text of any number of lines.
+class IdentifierField(Line):
+    """What says who a lead is, normalised by `normalize`."""
 
-    Nearly all texts need no second look: they have no spaces around them and nothing odd inside. Those skip DRF's
-    validators, which cost more than writing the row does.
-    """
-
-    odd: ClassVar[re.Pattern[str]] = re.compile("[\x00\ud800-\udfff]")
-
-    def run_validation(self, data: Any = empty) -> Any:
-        is_short = type(data) is str and 0 < len(data) <= (self.max_length or 0)
-        if is_short and not (data[0].isspace() or data[-1].isspace() or self.odd.search(data)):
-            return self.read(data)
-        return super().run_validation(data)
-
-    def to_internal_value(self, data: Any) -> str:
-        return self.read(str(super().to_internal_value(data)))
-
-    def read(self, text: str) -> str:
-        """Return the text as it is kept. Raises: ValidationError."""
-        return text
-
-
-class LineField(PlainTextField):
-    """One line of text: no control characters, which would break headers and sheets further on."""
-
-    odd = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
-    default_error_messages = {"control": "Control characters such as line breaks are not accepted here."}
-
-    def to_internal_value(self, data: Any) -> str:
-        text = super().to_internal_value(data)
-        if any(ord(char) < 32 or ord(char) == 127 for char in text):
-            self.fail("control")
-        return text
-
-
-class IdentifierField(LineField):
-    """An e-mail address or phone number, normalised by `normalize`."""
-
-    def __init__(self, normalize: Callable[[str], str], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._normalize = normalize
+    @staticmethod
+    def normalize(text: str) -> str:
+        """Return it in the form in which it is compared. Raises: NotAnIdentifier."""
+        raise NotImplementedError
 
     def read(self, text: str) -> str:
         try:
-            return self._normalize(text) if text else ""
+            return self.normalize(text) if text else ""
         except identity.NotAnIdentifier as err:
             raise serializers.ValidationError(str(err)) from err
 
 
+class EmailField(IdentifierField):
+    """An e-mail address."""
+
+    normalize = staticmethod(identity.email_normalized)
+    json_schema = {"format": "email"}
+
+
+class PhoneField(IdentifierField):
+    """A phone number, with its country code unless the installation has a region."""
+
+    normalize = staticmethod(identity.phone_normalized)
+    json_schema = {"format": "phone", "examples": ["+49 30 901820"]}
+
+
 class AttributesField(serializers.DictField):
     """A flat object: names of up to 60 characters, values that are text, numbers, true/false or null."""
+
+    json_schema = {
+        "maxProperties": _MOST_ATTRIBUTES,
+        "propertyNames": {"minLength": 1, "maxLength": _LONGEST_NAME},
+        "additionalProperties": {"type": ["string", "number", "boolean", "null"], "maxLength": _LONGEST_VALUE},
+    }
 
     default_error_messages = {
         "many": "At most 50 attributes are accepted.",
@@ -82,7 +67,7 @@ class AttributesField(serializers.DictField):
         if len(values) > _MOST_ATTRIBUTES:
             self.fail("many")
         for name, value in values.items():
-            if not 0 < len(name) <= 60:
+            if not 0 < len(name) <= _LONGEST_NAME:
                 self.fail("name")
             if isinstance(value, dict | list) or (isinstance(value, str) and len(value) > _LONGEST_VALUE):
                 self.fail("value", name=name)
@@ -93,19 +78,19 @@ class UtmSerializer(StrictSerializer):
     """Campaign parameters, as they stood in the page's address."""
 
     # DRF takes declared fields off the class, so this does not hide Field.source.
-    source = LineField(required=False, max_length=200, allow_blank=True)  # type: ignore[assignment]
-    medium = LineField(required=False, max_length=200, allow_blank=True)
-    campaign = LineField(required=False, max_length=200, allow_blank=True)
-    term = LineField(required=False, max_length=200, allow_blank=True)
-    content = LineField(required=False, max_length=200, allow_blank=True)
+    source = Line(required=False, max_length=200, allow_blank=True)  # type: ignore[assignment]
+    medium = Line(required=False, max_length=200, allow_blank=True)
+    campaign = Line(required=False, max_length=200, allow_blank=True)
+    term = Line(required=False, max_length=200, allow_blank=True)
+    content = Line(required=False, max_length=200, allow_blank=True)
 
 
 class SourceSerializer(StrictSerializer):
     """Where a lead came from."""
 
-    channel = LineField(required=False, max_length=60, allow_blank=True)
-    page_url = LineField(required=False, max_length=2000, allow_blank=True)
-    referrer = LineField(required=False, max_length=2000, allow_blank=True)
+    channel = Line(required=False, max_length=60, allow_blank=True)
+    page_url = Line(required=False, max_length=2000, allow_blank=True)
+    referrer = Line(required=False, max_length=2000, allow_blank=True)
     utm = UtmSerializer(required=False)
 
 
@@ -116,25 +101,31 @@ class ConsentSerializer(StrictSerializer):
         r"^[a-z][a-z0-9_]{0,63}$",
         error_messages={"invalid": "Use lower-case letters, digits and _, such as email_marketing."},
     )
-    granted = serializers.BooleanField()
-    wording = PlainTextField(max_length=4000)
-    version = LineField(max_length=40)
-    at = serializers.DateTimeField(required=False)
+    granted = YesNo()
+    wording = Text(max_length=4000)
+    version = Line(max_length=40)
+    at = Moment(required=False)
 
 
 class LeadCaptureSerializer(StrictSerializer):
     """A lead as a chatbot tells it; at least one of e-mail, phone and reference."""
 
-    email = IdentifierField(identity.email_normalized, required=False, allow_blank=True, max_length=254)
-    phone = IdentifierField(identity.phone_normalized, required=False, allow_blank=True, max_length=40)
-    reference = LineField(required=False, allow_blank=True, max_length=120)
-    first_name = LineField(required=False, allow_blank=True, max_length=100)
-    last_name = LineField(required=False, allow_blank=True, max_length=100)
-    company = LineField(required=False, allow_blank=True, max_length=200)
-    message = PlainTextField(required=False, allow_blank=True, max_length=10_000)
+    json_schema = {
+        "anyOf": [
+            {"required": [name], "properties": {name: {"minLength": 1}}} for name in ("email", "phone", "reference")
+        ]
+    }
+
+    email = EmailField(required=False, allow_blank=True, max_length=254)
+    phone = PhoneField(required=False, allow_blank=True, max_length=40)
+    reference = Line(required=False, allow_blank=True, max_length=120)
+    first_name = Line(required=False, allow_blank=True, max_length=100)
+    last_name = Line(required=False, allow_blank=True, max_length=100)
+    company = Line(required=False, allow_blank=True, max_length=200)
+    message = Text(required=False, allow_blank=True, max_length=10_000)
     source = SourceSerializer(required=False)  # type: ignore[assignment]
     attributes = AttributesField(required=False)
-    conversation_id = serializers.UUIDField(required=False)
+    conversation_id = Id(required=False)
     consent = serializers.ListField(child=ConsentSerializer(), required=False, max_length=20)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -234,7 +234,7 @@ def test_stock_is_looked_up(bot, back_end):
         "price": {"amount": "70.00", "currency": "EUR"},
     }
     assert bot.get("/v1/inventory/NOPE-1").status_code == 404
-    assert bot.get("/v1/inventory/" + "x" * 65).status_code == 400
+    assert bot.get("/v1/inventory/" + "x" * 65).status_code == 404
     assert bot.get("/v1/inventory/%00").status_code == 400
 
 

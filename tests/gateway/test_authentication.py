@@ -221,7 +221,9 @@ class TestPublishableKeys:
         )
 
     def test_it_reads_nothing_whatever_the_client_may(self, call, published):
-        assert_problem(call("/v1/notes", secret=published, HTTP_ORIGIN=self.PAGE, **HTTPS), 403, "scope_missing")
+        assert_problem(
+            call("/v1/notes", secret=published, HTTP_ORIGIN=self.PAGE, **HTTPS), 403, "publishable_not_allowed"
+        )
 
     def test_it_opens_only_views_that_take_it(self, call, published):
         answer = call("/v1/secret-only", secret=published, HTTP_ORIGIN=self.PAGE, **HTTPS)

@@ -15,6 +15,8 @@ from tests.factories import ClientFactory, ConnectorFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.db]
 
+CONSENT = {"purpose": "email_marketing", "granted": True, "wording": "Yes, please.", "version": "1"}
+
 
 def bot(**values):
     _, key = key_create(client=ClientFactory(**values))
@@ -60,6 +62,11 @@ def test_a_new_lead_is_201_and_a_known_one_200(api):
         ({"email": "anna@example.com", "source": {"utm": {"sauce": "x"}}}, "source.utm.sauce"),
         ({"email": "anna@example.com", "attributes": {"deep": {"er": 1}}}, "attributes"),
         ({"email": "anna@example.com", "consent": [{"purpose": "email_marketing"}]}, "consent[0].granted"),
+        ({"email": "anna@example.com", "company": 7}, "company"),
+        ({"email": "anna@example.com", "conversation_id": 7}, "conversation_id"),
+        ({"email": "anna@example.com", "consent": [CONSENT | {"granted": "yes"}]}, "consent[0].granted"),
+        ({"email": "anna@example.com", "consent": [CONSENT | {"at": "2026-03-01T12:00:00"}]}, "consent[0].at"),
+        ({"email": "anna@example.com", "consent": [CONSENT | {"at": "0001-01-01T00:00:00+14:00"}]}, "consent[0].at"),
         ({"email": "anna@example.com", "conversation_id": "7"}, "conversation_id"),
     ],
 )
@@ -167,6 +174,13 @@ def test_a_batch_takes_what_is_in_order_and_names_what_is_not(api):
     assert [result["status"] for result in results] == [201, 400, 400, 200]
     assert [error["field"] for result in results[1:3] for error in result["errors"]] == ["email", "nickname"]
     assert Lead.objects.get().first_name == "Anna"
+
+
+def test_a_batch_of_which_nothing_is_in_order_says_so_of_each(api):
+    answer = api.post("/v1/leads/batch", {"leads": [{}, {"email": "x"}]}, format="json")
+    assert answer.status_code == 200
+    assert [result["status"] for result in answer.json()["results"]] == [400, 400]
+    assert not Lead.objects.exists()
 
 
 def test_a_batch_sent_twice_has_its_effect_once(api):
