@@ -51,7 +51,14 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         "Events",
         (("Sources", "input", "webhooks", "source"), ("Webhook events", "webhook", "webhooks", "inboundevent")),
     ),
-    ("People", (("People", "group", "gateway", "user"), ("Groups", "groups", "auth", "group"))),
+    (
+        "People",
+        (
+            ("People", "group", "gateway", "user"),
+            ("Groups", "groups", "auth", "group"),
+            ("Admin networks", "lan", "gateway", "adminnetwork"),
+        ),
+    ),
 )
 
 

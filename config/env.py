@@ -92,6 +92,35 @@ def database(url: str, data_dir: Path) -> dict[str, object]:
     }
 
 
+_MAIL_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+
+
+def mail(url: str) -> dict[str, object]:
+    """Return Django's EMAIL_… settings for `smtp+starttls://user:password@host:port`; without a URL none is sent.
+
+    `smtps` is TLS from the start, `smtp` has none. Raises: SettingError for any other scheme, or without a host.
+    """
+    if not url:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as err:
+        raise SettingError(f"EMAIL_URL cannot be read: {err}") from err
+    if parts.scheme not in _MAIL_PORTS or not parts.hostname:
+        raise SettingError("EMAIL_URL must look like smtp+starttls://user:password@mail.example.com:587")
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": port or _MAIL_PORTS[parts.scheme],
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_TLS": parts.scheme == "smtp+starttls",
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        "EMAIL_TIMEOUT": 15,
+    }
+
+
 def fingerprint(*parts: str) -> str:
     """Return a short name for what the parts name together."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from config.env import database, env_bool, env_int, env_list, env_str, fingerprint, load_file, private_folder
+from config.env import database, env_bool, env_int, env_list, env_str, fingerprint, load_file, mail, private_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "gateway.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "gateway.admin_access.AdminAccessMiddleware",
     # From here on it is for pages; API calls pass untouched (the checks of Django know two of these by name only).
     "gateway.middleware.PagesSessionMiddleware",
     "gateway.middleware.PagesCommonMiddleware",
@@ -129,6 +130,9 @@ OAUTH2_PROVIDER = {
     "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
     "REFRESH_TOKEN_REUSE_PROTECTION": True,
     "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
+    # A person consents anew after a month in which their app was not used.
+    "REFRESH_TOKEN_EXPIRE_SECONDS": 30 * 24 * 3600,
+    "CLEAR_EXPIRED_TOKENS_BATCH_SIZE": 500,
 }
 
 LANGUAGE_CODE = "en"
@@ -179,6 +183,12 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {"DeliveryStateEnum": "integrations.models.Delivery.State"},
 }
+
+EMAIL_URL = env_str("EMAIL_URL")
+globals().update(mail(EMAIL_URL))
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env_str(
+    "EMAIL_FROM", f"shopbotly@{ALLOWED_HOSTS[0] if ALLOWED_HOSTS else 'localhost'}"
+)
 
 DEFAULT_REGION = env_str("DEFAULT_REGION")  # such as DE: phone numbers without a country code are read there
 

@@ -13,11 +13,14 @@ class GatewayConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Have old rows removed every hour."""
-        from gateway import services
+        """Have old rows removed and people reminded of keys that end, every hour."""
+        from gateway import reminders, services, uses
         from runtime import periodic
 
         hour = timedelta(hours=1)
         periodic.register("prune API requests", hour, lambda: f"{services.prune_request_log()} rows removed")
         results = services.prune_idempotent_results
         periodic.register("prune idempotent results", hour, lambda: f"{results()} rows removed")
+        periodic.register("prune key uses", hour, lambda: f"{uses.prune_uses()} addresses removed")
+        periodic.register("prune OAuth tokens", hour, services.clear_tokens)
+        periodic.register("remind of keys that end", hour, reminders.remind_of_ends)

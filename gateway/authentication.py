@@ -69,14 +69,17 @@ def _key_caller(http: HttpRequest, text: str) -> Caller:
     key = key_cache.find(parsed.digest, Key.objects.with_digest)
     if key is None or key.kind != parsed.kind:
         _refuse(http, "key_invalid", "There is no such key. Keys are made in the admin, on the client's page.")
+    scopes = frozenset(key.client.scopes)
+    scopes = scopes if key.kind == Key.Kind.SECRET else scopes & PUBLISHABLE_SCOPES
+    caller = Caller(key.client, key.kind, key, scopes, http.address)  # type: ignore[attr-defined]
+    # Also where it is refused: who still uses an ended key is what an admin asks next.
+    http.caller = caller  # type: ignore[attr-defined]
     if key.revoked_at is not None:
         _refuse(http, "key_revoked", f"The key {key.prefix}… was revoked. Make a new one on the client's page.")
     if key.expires_at <= db_now():
         detail = f"The key {key.prefix}… expired on {key.expires_at:%Y-%m-%d}. Make a new one on the client's page."
         _refuse(http, "key_expired", detail)
-    scopes = frozenset(key.client.scopes)
-    scopes = scopes if key.kind == Key.Kind.SECRET else scopes & PUBLISHABLE_SCOPES
-    return Caller(key.client, key.kind, key, scopes, http.address)  # type: ignore[attr-defined]
+    return caller
 
 
 def _token_caller(http: HttpRequest, text: str) -> Caller:
@@ -104,13 +107,20 @@ def _check_way(http: HttpRequest, caller: Caller) -> None:
             "The request came over plain HTTP, where anybody on the way can read the key. Use https:// and a new key."
         )
         raise Problem(403, "https_required", "HTTPS is required.", detail)
-    if caller.client.networks and not is_within(parse_address(caller.address), caller.client.networks):
+    if _is_outside(caller):
         detail = f"This client may not call from {caller.address or 'an address that cannot be told'}."
         raise Problem(403, "address_not_allowed", "The address is not allowed.", detail)
     if caller.kind == "secret":
         _check_no_foreign_page(http, caller)
     elif caller.kind == "publishable":
         _check_listed_page(http, caller)
+
+
+def _is_outside(caller: Caller) -> bool:
+    client = caller.client
+    if not client.networks or client.networks_report_only:
+        return False
+    return not is_within(parse_address(caller.address), client.networks)
 
 
 def _check_no_foreign_page(http: HttpRequest, caller: Caller) -> None:

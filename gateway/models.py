@@ -1,11 +1,13 @@
-"""Who may come in: people, clients, keys; and what they did: request log, idempotent results."""
+"""Who may come in: people, clients, keys, sessions; and what they did: request log, idempotent results."""
+
+from urllib.parse import urlsplit
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from oauth2_provider.models import AbstractApplication
 
 from gateway.scopes import DEFAULT_SCOPES
-from gateway.validators import validate_networks, validate_origins, validate_scopes
+from gateway.validators import validate_network, validate_networks, validate_origins, validate_scopes
 from runtime.clock import db_now
 from runtime.ids import uuid7
 
@@ -23,7 +25,8 @@ class Client(AbstractApplication):
     """A chatbot or another program that calls the API; also the OAuth toolkit's application.
 
     `scopes`, `networks` (CIDR) and `origins` are lists of strings. Empty networks mean any address; empty origins mean
-    that publishable keys work on no page but our own.
+    that publishable keys work on no page but our own. With `networks_report_only` nobody is refused for the address;
+    the client's page tells who would be.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -42,6 +45,7 @@ class Client(AbstractApplication):
         validators=[validate_origins],
         help_text="Origins of the pages its publishable keys may be used on, e.g. https://shop.example; empty = none.",
     )
+    networks_report_only = models.BooleanField(default=False)
     rate_per_minute = models.PositiveIntegerField(default=600)
     is_active = models.BooleanField(default=True)
     is_demo = models.BooleanField(default=False, editable=False)
@@ -56,6 +60,17 @@ class Client(AbstractApplication):
         """Whether the OAuth toolkit may hand out tokens to this client."""
         return self.is_active
 
+    def allows_grant_type(self, *grant_types: str) -> bool:
+        """Whether tokens come this way: for itself always, for people once it says where they are sent back to."""
+        allowed = {self.GRANT_CLIENT_CREDENTIALS}
+        if self.redirect_uris.strip():
+            allowed.add(self.GRANT_AUTHORIZATION_CODE)
+        return bool(allowed.intersection(grant_types))
+
+    def get_allowed_schemes(self) -> list[str]:
+        """Return the schemes of its redirect addresses; the form lets plain HTTP in for loopback alone."""
+        return sorted({urlsplit(uri).scheme for uri in self.redirect_uris.split()})
+
 
 class KeyQuerySet(models.QuerySet["Key"]):
     """Reads keys."""
@@ -66,7 +81,10 @@ class KeyQuerySet(models.QuerySet["Key"]):
 
 
 class Key(models.Model):
-    """A secret or publishable key of a client; only its SHA-256 digest is kept."""
+    """A secret or publishable key of a client; only its SHA-256 digest is kept.
+
+    `reminded_days` is the latest reminder of its end that was sent: 14, 7 or 1 days before.
+    """
 
     class Kind(models.TextChoices):
         SECRET = "secret", "secret"
@@ -83,11 +101,77 @@ class Key(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     exposed_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    rate_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    replaced_by = models.ForeignKey(
+        "self", null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="replaces"
+    )
+    reminded_days = models.PositiveSmallIntegerField(null=True, editable=False)
 
     objects = KeyQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.prefix}…"
+
+    @property
+    def is_working(self) -> bool:
+        """Whether calls with it are answered."""
+        return self.revoked_at is None and self.expires_at > db_now()
+
+
+class KeyUse(models.Model):
+    """An address a secret key is used from; noted behind the requests' backs, once a minute at most."""
+
+    key = models.ForeignKey(Key, on_delete=models.CASCADE, related_name="uses")
+    address = models.CharField(max_length=64)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["key", "address"], name="key_use_once")]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class SessionQuerySet(models.QuerySet["Session"]):
+    """Reads visitors' sessions."""
+
+    def with_digest(self, digest: str) -> "Session | None":
+        """Return the session, its client and its key in one query."""
+        return self.select_related("client", "key").filter(digest=digest).first()
+
+
+class Session(models.Model):
+    """What a client's server vouches for: one visitor, verified, on one page's origin, for half an hour.
+
+    Only the SHA-256 digest of its token is kept. It ends with its key; `key` is None where an OAuth token made it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="sessions")
+    key = models.ForeignKey(Key, null=True, on_delete=models.CASCADE, related_name="sessions")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    origin = models.CharField(max_length=255)
+    email = models.EmailField(blank=True)
+    phone = models.CharField(max_length=40, blank=True)
+    reference = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField(default=db_now)
+    expires_at = models.DateTimeField(db_index=True)
+
+    objects = SessionQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class AdminNetwork(models.Model):
+    """A network the admin may be opened from; while there is no row, it is open to every address."""
+
+    network = models.CharField(max_length=50, unique=True, validators=[validate_network])
+    note = models.CharField(max_length=80, blank=True)
+
+    def __str__(self) -> str:
+        return self.network
 
 
 class RequestLog(models.Model):

@@ -9,6 +9,11 @@ def is_api(path: str) -> bool:
     return path.startswith(_API)
 
 
+def is_admin(path: str) -> bool:
+    """Whether signed-in people alone have business here: the admin has networks of its own."""
+    return path.startswith(("/admin/", "/oauth/authorize"))
+
+
 def is_logged(path: str) -> bool:
     """Whether calls of this address belong into the request log."""
     return path.startswith(_LOGGED)

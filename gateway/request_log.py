@@ -3,20 +3,18 @@
 import logging
 import queue
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from multiprocessing.util import Finalize
 from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Q
 from django.utils import timezone
 
-from gateway.models import Client, Key, RequestLog
-from runtime.clock import db_now
+from gateway import uses
+from gateway.models import Client, RequestLog
 from runtime.scrubbing import scrub_body
 
 logger = logging.getLogger(__name__)
@@ -27,7 +25,6 @@ CAPACITY = 10_000
 LONGEST_BODY = 4096
 # What is kept of a body until it is scrubbed; a secret cut in two lies far behind what is stored of it.
 LONGEST_UNSCRUBBED = 4 * LONGEST_BODY
-_USED_EVERY = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
@@ -142,7 +139,7 @@ def record(entry: Entry) -> None:
 
 
 def write(entries: Sequence[Entry]) -> None:
-    """Insert the entries and note which keys were used."""
+    """Insert the entries and note which keys were used, and from where."""
     rows = [entry.row() for entry in entries]
     try:
         with transaction.atomic():
@@ -153,22 +150,4 @@ def write(entries: Sequence[Entry]) -> None:
         for row in rows:
             row.client_id = row.client_id if row.client_id in there else None
         RequestLog.objects.bulk_create(rows)
-    _note_use(entries)
-
-
-_noted: dict[UUID, float] = {}
-
-
-def _note_use(entries: Sequence[Entry]) -> None:
-    """Set `last_used_at` of the keys, at most once a minute each."""
-    ticks = time.monotonic()
-    used = {entry.key_id for entry in entries if entry.key_id is not None}
-    fresh = [key_id for key_id in used if ticks - _noted.get(key_id, float("-inf")) >= _USED_EVERY.total_seconds()]
-    if not fresh:
-        return
-    if len(_noted) > CAPACITY:
-        _noted.clear()
-    now = db_now()
-    unused = Q(last_used_at=None) | Q(last_used_at__lte=now - _USED_EVERY)
-    Key.objects.filter(unused, pk__in=fresh).update(last_used_at=now)
-    _noted.update(dict.fromkeys(fresh, ticks))
+    uses.note((entry.key_id, entry.key_prefix, entry.address) for entry in entries if entry.key_id is not None)

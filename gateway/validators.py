@@ -23,11 +23,28 @@ def validate_networks(networks: Iterable[str]) -> None:
         raise ValidationError(f"Not a network: {', '.join(wrong)}. Write 203.0.113.7, 203.0.113.0/24 or 2001:db8::/32.")
 
 
+def validate_network(network: str) -> None:
+    """Accept one address or network (CIDR). Raises: ValidationError."""
+    validate_networks([network])
+
+
 def validate_origins(origins: Iterable[str]) -> None:
     """Accept origins as browsers send them. Raises: ValidationError that names the wrong ones."""
     wrong = [origin for origin in origins if not _is_origin(origin)]
     if wrong:
         raise ValidationError(f"Not an origin: {', '.join(wrong)}. Write https://shop.example, without a path.")
+
+
+def is_redirect_address(text: str) -> bool:
+    """Whether people may be sent back there after they signed in: over HTTPS, or to their own machine (RFC 8252)."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    is_plain = not (parts.fragment or parts.username or parts.password or "*" in text or not text.isprintable())
+    is_local = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"}
+    return is_plain and " " not in text and bool(parts.hostname) and (parts.scheme == "https" or is_local)
 
 
 def _is_origin(text: str) -> bool:

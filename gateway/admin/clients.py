@@ -7,7 +7,6 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Max, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from oauth2_provider.models import (
@@ -20,10 +19,14 @@ from oauth2_provider.models import (
 from unfold import widgets
 
 from gateway import services
-from gateway.admin.keys import KeyForm, key_state
-from gateway.models import Client, Key
+from gateway.admin import shown_once
+from gateway.admin.client_keys import key_rows
+from gateway.admin.keys import KeyForm
+from gateway.admin.networks import shut_out
+from gateway.models import Client
 from gateway.scopes import DEFAULT_SCOPES, SCOPES
-from runtime.admin import PageAdmin
+from gateway.validators import is_redirect_address
+from runtime.admin import PageAdmin, button
 from runtime.clock import db_now
 from runtime.display import ago, badge, counted
 from runtime.forms import LinesField
@@ -47,6 +50,25 @@ def origin(text: str) -> str:
     return text.lower().rstrip("/")
 
 
+def redirect_address(text: str) -> str:
+    """Return an address people are sent back to. Raises: ValueError that says what would be one."""
+    if not is_redirect_address(text):
+        raise ValueError("write https://app.example/callback; plain http:// only for 127.0.0.1, [::1] or localhost.")
+    return text
+
+
+class RedirectsField(LinesField):
+    """The addresses people are sent back to, typed one per line, kept as the OAuth toolkit has them."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show them as lines."""
+        return "\n".join(value.split()) if isinstance(value, str) and "\n" not in value else value
+
+    def clean(self, value: Any) -> str:  # type: ignore[override] # one text instead of lines
+        """Return the addresses, parted by spaces."""
+        return " ".join(super().clean(value))
+
+
 class ClientForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class takes none when it runs
     """What a client may do, and from where."""
 
@@ -56,25 +78,60 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class ta
         widget=widgets.UnfoldAdminCheckboxSelectMultipleWidget(),
         help_text="What this client may do.",
     )
-    networks = LinesField(help_text="Addresses it may call from, one per line; empty: from anywhere.")
+    networks = LinesField(
+        help_text="Addresses it may call from, one per line, such as 203.0.113.0/24 or 2001:db8::/32; empty: from "
+        "anywhere."
+    )
     origins = LinesField(
         check=origin,
-        help_text="Web pages its publishable keys work on, one per line, such as https://shop.example; empty: on none.",
+        help_text="Web pages its publishable keys and visitors’ sessions work on, one per line, such as "
+        "https://shop.example; empty: on none.",
+    )
+    redirect_uris = RedirectsField(
+        check=redirect_address,
+        label="Redirect addresses",
+        help_text="For apps in which people of yours sign in (authorization code with PKCE): where they are sent back "
+        "to, one per line, such as https://app.example/callback; empty: nobody signs in for this client.",
     )
 
     class Meta:
         model = Client
-        fields = ("name", "is_active", "scopes", "networks", "origins", "rate_per_minute")
-        labels = {"is_active": "Switched on", "rate_per_minute": "Requests per minute"}
+        fields = (
+            "name",
+            "is_active",
+            "scopes",
+            "networks",
+            "networks_report_only",
+            "origins",
+            "rate_per_minute",
+            "redirect_uris",
+            "client_type",
+        )
+        labels = {
+            "is_active": "Switched on",
+            "rate_per_minute": "Requests per minute",
+            "networks_report_only": "Only report",
+            "client_type": "Its OAuth secret",
+        }
         help_texts = {
             "name": "What people will call this chatbot or program.",
             "is_active": "Switched off, every key of this client is refused within seconds.",
+            "networks_report_only": "Nobody is refused for the address yet; this page shows who would be.",
+            "client_type": "Confidential: it runs on a server and keeps the secret. Public: it runs on people’s own "
+            "machines, signs them in without the secret and proves itself by PKCE.",
         }
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if "name" in self.fields:  # absent for those who may only look
             self.fields["name"].required = True
+            self.fields["client_type"].required = False
+            self.fields["client_type"].initial = Client.CLIENT_CONFIDENTIAL
+
+    def clean_client_type(self) -> str:
+        """Take a server for granted."""
+        chosen: str = self.cleaned_data["client_type"]
+        return chosen or Client.CLIENT_CONFIDENTIAL
 
 
 @admin.register(Client)
@@ -87,10 +144,15 @@ class ClientAdmin(PageAdmin):
     list_filter = ("is_active",)
     empty_words = "No chatbot may call yet. Add one, then create a key for it."
     search_fields = ("name", "client_id")
+    buttons = ("renew_secret",)
     ordering = ("name",)
     fieldsets = (
         (None, {"fields": ("name", "is_active", "scopes")}),
-        ("From where, and how often", {"fields": ("networks", "origins", "rate_per_minute")}),
+        (
+            "From where, and how often",
+            {"fields": ("networks", "networks_report_only", "origins", "rate_per_minute")},
+        ),
+        ("People who sign in with it", {"fields": ("redirect_uris", "client_type"), "classes": ("collapse",)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Client]:
@@ -138,6 +200,9 @@ class ClientAdmin(PageAdmin):
             networks=client.networks,
             origins=client.origins,
             rate_per_minute=client.rate_per_minute,
+            networks_report_only=client.networks_report_only,
+            redirect_uris=client.redirect_uris,
+            client_type=client.client_type,
         )
         request.client_secret = secret  # type: ignore[attr-defined] # for this answer alone
         if client.is_active != form.cleaned_data["is_active"]:
@@ -152,31 +217,29 @@ class ClientAdmin(PageAdmin):
 
     def response_add(self, request: HttpRequest, obj: Client, post_url_continue: str | None = None) -> HttpResponse:
         """Show the OAuth secret, in this answer and nowhere else."""
-        return self._page(
-            request,
-            obj,
-            "gateway/client_created.html",
-            title=f"{obj.name} is ready",
-            secret=request.client_secret,  # type: ignore[attr-defined]
-            address=request.build_absolute_uri("/").rstrip("/"),
-        )
+        secret: Secret = request.client_secret  # type: ignore[attr-defined]
+        return self._secret_page(request, obj, secret, title=f"{obj.name} is ready", is_new=True)
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the pages that create a key and watch for its first call."""
+        """Add the pages that show a new key and a new OAuth secret."""
         view = self.admin_site.admin_view
         return [
             path("<path:object_id>/new-key/", view(self.new_key_view), name="gateway_client_new_key"),
-            path("keys/<uuid:key_id>/used/", view(self.key_used_view), name="gateway_key_used"),
             *super().get_urls(),
         ]
 
     def page_context(self, request: HttpRequest, record: Client) -> dict[str, Any]:
-        """The client's keys, and the way to a new one."""
+        """The client's keys, who uses them, and the way to a new one."""
         links = []
         if request.user.has_perm("gateway.add_key"):
             links = [{"label": "Create key", "address": reverse("admin:gateway_client_new_key", args=(record.pk,))}]
-        keys = record.keys.order_by("-created_at")[:20] if request.user.has_perm("gateway.view_key") else []
-        return {"links": links, "keys": [{"row": key, "state": key_state(key)} for key in keys]}
+        may_see_keys = request.user.has_perm("gateway.view_key")
+        return {
+            "links": links,
+            "keys": key_rows(request, record) if may_see_keys else [],
+            "shut_out": shut_out(record),
+            "own_address": request.address,  # type: ignore[attr-defined]
+        }
 
     def new_key_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask what kind of key; then show it, in this answer and nowhere else."""
@@ -187,34 +250,29 @@ class ClientAdmin(PageAdmin):
             raise PermissionDenied
         form = KeyForm(request.POST or None)
         if request.method != "POST" or not form.is_valid():
-            return self._page(request, client, "gateway/new_key.html", title="Create key", form=form)
+            return shown_once.page(request, client, "gateway/new_key.html", title="Create key", form=form)
         key, text = services.key_create(client=client, **form.cleaned_data)
         self.log_change(request, client, f"Created key {key.prefix}….")
-        return self._page(
-            request, client, "gateway/key_once.html", title="Your new key", **_examples(request, client, key, text)
+        return shown_once.key_page(request, key, text)
+
+    @button(
+        "New OAuth secret",
+        confirm="What uses the present OAuth secret can't fetch tokens any more. Make a new one?",
+    )
+    def renew_secret(self, request: HttpRequest, client: Client) -> HttpResponse:
+        """Replace the OAuth secret and show the new one, in this answer and nowhere else."""
+        secret = services.client_secret_renew(client=client)
+        return self._secret_page(request, client, secret, title=f"A new OAuth secret for {client}", is_new=False)
+
+    def _secret_page(
+        self, request: HttpRequest, client: Client, secret: Secret, *, title: str, is_new: bool
+    ) -> HttpResponse:
+        return shown_once.page(
+            request,
+            client,
+            "gateway/client_created.html",
+            title=title,
+            secret=secret,
+            is_new=is_new,
+            address=request.build_absolute_uri("/").rstrip("/"),
         )
-
-    def key_used_view(self, request: HttpRequest, key_id: Any) -> HttpResponse:
-        """Tell the page that showed a key whether its first call has arrived; 286 ends the asking."""
-        if not request.user.has_perm("gateway.view_key"):
-            raise PermissionDenied
-        used_at = Key.objects.filter(pk=key_id).values_list("last_used_at", flat=True).first()
-        context = {"used_at": used_at}
-        return TemplateResponse(request, "gateway/includes/first_call.html", context, status=286 if used_at else 200)
-
-    def _page(self, request: HttpRequest, client: Client, template: str, **context: Any) -> HttpResponse:
-        request.current_app = self.admin_site.name
-        whole = {**self.admin_site.each_context(request), "opts": self.opts, "client": client, **context}
-        return TemplateResponse(request, template, whole)
-
-
-def _examples(request: HttpRequest, client: Client, key: Key, text: Secret) -> dict[str, Any]:
-    return {
-        "key": key,
-        "text": text,
-        "address": request.build_absolute_uri("/").rstrip("/"),
-        "can_ask": "query" in client.scopes,
-        "can_capture": "leads:write" in client.scopes,
-        "is_publishable": key.kind == Key.Kind.PUBLISHABLE,
-        "origin": next(iter(client.origins), ""),
-    }

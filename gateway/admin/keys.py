@@ -5,19 +5,24 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from unfold import widgets
 
 from gateway import services
-from gateway.models import Key
+from gateway.admin import shown_once
+from gateway.models import Key, KeyUse
 from runtime.admin import PageAdmin, button
 from runtime.clock import db_now
-from runtime.display import ago, badge, counted
+from runtime.display import ago, badge, counted, relative
 
 SOON = timedelta(days=14)
 """How long before its end a key is worth a reminder."""
+MOST_USES = 20
 
 
 class KeyForm(forms.Form):
@@ -43,7 +48,33 @@ class KeyForm(forms.Form):
         initial=90,
         label="Valid for (days)",
         widget=widgets.UnfoldAdminIntegerFieldWidget(),
-        help_text="At most 90. Home reminds you 14 days before it ends.",
+        help_text="At most 90. You are reminded 14, 7 and 1 days before it ends.",
+    )
+    rate_per_minute = forms.IntegerField(
+        min_value=1,
+        required=False,
+        label="Requests per minute",
+        widget=widgets.UnfoldAdminIntegerFieldWidget(),
+        help_text="A limit of its own, within the client’s; empty: as much as the client may.",
+    )
+
+
+class RotateForm(forms.Form):
+    """How long the old key works beside the new one."""
+
+    hours = forms.TypedChoiceField(
+        coerce=int,
+        initial=7 * 24,
+        label="The old key works on for",
+        choices=[
+            (0, "no time: it ends at once, and so does what still uses it"),
+            (1, "an hour"),
+            (24, "a day"),
+            (7 * 24, "7 days"),
+            (30 * 24, "30 days"),
+        ],
+        widget=widgets.UnfoldAdminRadioSelectWidget(),
+        help_text="Then it is refused, without anybody doing anything. Never longer than it had left.",
     )
 
 
@@ -51,9 +82,34 @@ def key_state(key: Key) -> SafeString:
     """Return whether a key works, and if not, why."""
     if key.revoked_at:
         return badge("revoked")
+    if key.expires_at <= db_now():
+        return badge("expired", "replaced" if key.replaced_by_id else "expired")
     if key.exposed_at:
         return badge("exposed", "exposed")
-    return badge("expired") if key.expires_at <= db_now() else badge("active", "works")
+    return badge("paused", "being replaced") if key.replaced_by_id else badge("active", "works")
+
+
+def key_words(key: Key) -> str:
+    """Return what a person should know about a key before anything else; empty where all is well."""
+    if key.revoked_at or key.expires_at <= db_now():
+        return f"This {key.kind} key has ended: calls with it are refused."
+    ends = relative(key.expires_at - db_now())
+    if key.exposed_at:
+        return (
+            f"This key was seen {relative(key.exposed_at - db_now())} where others can read it: in a web page, in an "
+            "address or over plain HTTP. It still works, for whoever has read it, too. Rotate it now."
+        )
+    if key.replaced_by_id:
+        return f"Another key takes its place; this one ends by itself {ends}. Below is who still uses it."
+    if key.expires_at < db_now() + SOON:
+        return f"This key ends {ends}. Rotate it: the old one works on while you put the new one in place."
+    return ""
+
+
+def may_rotate(request: HttpRequest, key: Key) -> bool:
+    """Tell whether this person may rotate this key, and whether there is anything to rotate."""
+    has_right = request.user.has_perm("gateway.add_key") and request.user.has_perm("gateway.change_key")
+    return has_right and key.is_working and key.replaced_by_id is None
 
 
 class KeyStateFilter(admin.SimpleListFilter):
@@ -84,12 +140,24 @@ class KeyAdmin(PageAdmin):
     list_display = ("shown_prefix", "client", "name", "kind", "shown_state", "ends", "last_used")
     list_filter = (KeyStateFilter, "kind", "client")
     list_select_related = ("client",)
+    change_form_template = "gateway/key.html"
     search_fields = ("prefix", "name", "client__name")
     ordering = ("-created_at",)
     empty_words = "No key yet. Keys are created on their client’s page, which shows them once."
     actions = ("revoke_selected",)
     buttons = ("revoke",)
-    fields = ("client", "name", "kind", "shown_prefix", "shown_state", "created", "ends", "last_used")
+    fields = (
+        "client",
+        "name",
+        "kind",
+        "shown_prefix",
+        "shown_state",
+        "rate_per_minute",
+        "created",
+        "ends",
+        "last_used",
+    )
+    labels = {"rate_per_minute": "Requests per minute"}
     readonly_fields = ("client", "kind", "shown_prefix", "shown_state", "created", "ends", "last_used")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -124,6 +192,60 @@ class KeyAdmin(PageAdmin):
     def last_used(self, key: Key) -> SafeString:
         """When it was used last."""
         return ago(key.last_used_at)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the pages that rotate a key and watch for its first call."""
+        view = self.admin_site.admin_view
+        return [
+            path("<path:object_id>/rotate/", view(self.rotate_view), name="gateway_key_rotate"),
+            path("<uuid:key_id>/used/", view(self.used_view), name="gateway_key_used"),
+            *super().get_urls(),
+        ]
+
+    def opening(self, record: Key) -> str:
+        """Say first what needs doing."""
+        return key_words(record)
+
+    def page_context(self, request: HttpRequest, record: Key) -> dict[str, Any]:
+        """Return who uses the key, and the way to its successor."""
+        links = []
+        if may_rotate(request, record):
+            links.append({"label": "Rotate", "address": reverse("admin:gateway_key_rotate", args=(record.pk,))})
+        if record.replaced_by_id:
+            page = reverse("admin:gateway_key_change", args=(record.replaced_by_id,))
+            links.append({"label": "The key that takes its place", "address": page})
+        uses = KeyUse.objects.filter(key=record).order_by("-last_at")
+        return {"links": links, "uses": uses[:MOST_USES], "use_count": uses.count(), "is_ended": not record.is_working}
+
+    def rotate_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask how long both keys work; then show the new one, in this answer and nowhere else."""
+        key = self.get_object(request, object_id)
+        if key is None:
+            raise Http404
+        if not (request.user.has_perm("gateway.add_key") and self.has_change_permission(request, key)):
+            raise PermissionDenied
+        form = RotateForm(request.POST or None, initial={"hours": 0} if key.exposed_at else None)
+        if request.method != "POST" or not form.is_valid():
+            uses = KeyUse.objects.filter(key=key).order_by("-last_at")[:MOST_USES]
+            return shown_once.page(
+                request, key.client, "gateway/rotate_key.html", title=f"Rotate {key}", form=form, key=key, uses=uses
+            )
+        try:
+            new, text = services.key_rotate(key=key, overlap=timedelta(hours=form.cleaned_data["hours"]))
+        except services.CannotRotate as err:
+            self.say(request, str(err), is_good=False)
+            return HttpResponseRedirect(reverse("admin:gateway_key_change", args=(key.pk,)))
+        self.log_change(request, key, f"Rotated: {new} takes its place.")
+        key.refresh_from_db()
+        return shown_once.key_page(request, new, text, replaced=key)
+
+    def used_view(self, request: HttpRequest, key_id: Any) -> HttpResponse:
+        """Tell the page that showed a key whether its first call has arrived; 286 ends the asking."""
+        if not request.user.has_perm("gateway.view_key"):
+            raise PermissionDenied
+        used_at = Key.objects.filter(pk=key_id).values_list("last_used_at", flat=True).first()
+        context = {"used_at": used_at}
+        return TemplateResponse(request, "gateway/includes/first_call.html", context, status=286 if used_at else 200)
 
     @button(
         "Revoke",

@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Model
 
 from engine.models import Turn
-from gateway.models import RequestLog
+from gateway.models import AdminNetwork, KeyUse, RequestLog
 from integrations.models import Call, ConnectorState, Delivery, Sync
 from leads.models import Activity, Consent, Lead, Reference
 from runtime.clock import db_now
@@ -38,6 +38,8 @@ def hostile_rows(number: int = 1) -> list[Model]:
     short = HOSTILE[:70]
     client = ClientFactory(name=f"{number} {HOSTILE}")
     key = KeyFactory(client=client, name=short, last_used_at=now)
+    KeyUse.objects.create(key=key, address=short[:64], first_at=now, last_at=now)
+    network = AdminNetwork.objects.create(network=f"127.0.0.{number}/32" if number > 1 else "127.0.0.1", note=short)
     credential = CredentialFactory(name=f"{number} {short}", host="127.0.0.1")
     connector = ConnectorFactory(name=f"{number} {short}", credential=credential)
     ConnectorState.objects.create(connector=connector, last_failure_at=now, last_failure=HOSTILE)
@@ -121,6 +123,7 @@ def hostile_rows(number: int = 1) -> list[Model]:
         event,
         user,
         group,
+        network,
     ]
 
 

@@ -6,12 +6,13 @@ from datetime import timedelta
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
 from gateway import keys
+from gateway.models import AdminNetwork, Key, KeyUse, RequestLog
 from gateway.models import Client as ApiClient
-from gateway.models import Key
 from gateway.scopes import DEFAULT_SCOPES, SCOPES
 from gateway.services import key_create
 from runtime.clock import db_now
@@ -178,6 +179,174 @@ class TestNewKey:
         Key.objects.update(last_used_at=db_now())
         arrived = admin_browser.get(where)
         assert (arrived.status_code, b"it works" in arrived.content) == (286, True)
+
+
+class TestRotation:
+    def where(self, key: Key) -> str:
+        return reverse("admin:gateway_key_rotate", args=(key.pk,))
+
+    def test_the_new_key_is_shown_once_and_the_old_one_works_on(self, admin_browser: Client):
+        old, _ = key_create(client=ClientFactory(), name="production")
+        page = admin_browser.post(self.where(old), {"hours": "168"}).content.decode()
+        text = re.search(r'id="key-text"[^>]*>([^<]+)<', page).group(1)
+        old.refresh_from_db()
+        assert keys.digest(text) == old.replaced_by.digest
+        assert f"It takes the place of {old}" in page
+        assert timedelta(days=6) < old.expires_at - db_now() <= timedelta(days=7)
+        assert text not in everywhere(admin_browser)
+
+    def test_its_page_says_who_still_uses_the_old_one(self, admin_browser: Client):
+        old, _ = key_create(client=ClientFactory())
+        KeyUse.objects.create(key=old, address="203.0.113.9", first_at=db_now(), last_at=db_now())
+        for page in (self.where(old), reverse("admin:gateway_key_change", args=(old.pk,))):
+            assert "203.0.113.9" in admin_browser.get(page).content.decode()
+        client = admin_browser.get(reverse("admin:gateway_client_change", args=(old.client_id,))).content.decode()
+        assert "203.0.113.9" in client
+
+    def test_a_key_that_has_a_successor_is_not_rotated_again(self, admin_browser: Client):
+        old, _ = key_create(client=ClientFactory())
+        admin_browser.post(self.where(old), {"hours": "1"})
+        answer = admin_browser.post(self.where(old), {"hours": "1"}, follow=True)
+        assert "rotated before" in answer.content.decode()
+        assert Key.objects.count() == 2
+
+    def test_only_who_may_make_and_change_keys_rotates(self, viewer_browser: Client):
+        old, _ = key_create(client=ClientFactory())
+        assert viewer_browser.get(self.where(old)).status_code == 403
+        assert viewer_browser.post(self.where(old), {"hours": "1"}).status_code == 403
+        page = viewer_browser.get(f"/admin/gateway/client/{old.client_id}/change/").content.decode()
+        assert str(old) in page
+        assert self.where(old) not in page
+
+    def test_an_exposed_key_is_shown_loudly_with_what_to_press(self, admin_browser: Client):
+        old, _ = key_create(client=ClientFactory())
+        Key.objects.update(exposed_at=db_now())
+        page = admin_browser.get(f"/admin/gateway/client/{old.client_id}/change/").content.decode()
+        assert "where others can read it" in page
+        assert self.where(old) in page
+        assert "where others can read it" in admin_browser.get("/admin/").content.decode()
+        form = admin_browser.get(self.where(old)).context["form"]
+        assert form["hours"].value() == 0, "for an exposed key, ending at once is what is offered first"
+
+    def test_a_key_that_ends_soon_says_so(self, admin_browser: Client):
+        old, _ = key_create(client=ClientFactory(), days=6)
+        page = admin_browser.get(f"/admin/gateway/client/{old.client_id}/change/").content.decode()
+        assert "This key ends in 5 days. Rotate it" in page
+
+    def test_a_new_oauth_secret_is_shown_once(self, admin_browser: Client):
+        client = ClientFactory()
+        where = reverse("admin:gateway_client_press", args=(client.pk, "renew_secret"))
+        page = admin_browser.post(where).content.decode()
+        secret = re.search(r'id="client-secret"[^>]*>([^<]+)<', page).group(1)
+        before = client.client_secret
+        client.refresh_from_db()
+        assert client.client_secret != before
+        assert secret not in everywhere(admin_browser)
+
+
+class TestRedirectAddresses:
+    def save(self, browser: Client, text: str):
+        return browser.post("/admin/gateway/client/add/", NEW_CLIENT | {"redirect_uris": text})
+
+    def test_they_are_typed_one_per_line(self, admin_browser: Client):
+        self.save(admin_browser, "https://app.example/callback\nhttp://127.0.0.1:8400/done")
+        client = ApiClient.objects.get()
+        assert client.redirect_uris == "https://app.example/callback http://127.0.0.1:8400/done"
+        page = admin_browser.get(reverse("admin:gateway_client_change", args=(client.pk,)))
+        shown = page.context["adminform"].form["redirect_uris"].value()
+        assert shown == "https://app.example/callback\nhttp://127.0.0.1:8400/done"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "http://app.example/",
+            "app.example",
+            "javascript:alert(1)",
+            "https://*.example/",
+            "https://a.example/#x",
+            "x",
+        ],
+    )
+    def test_others_are_refused(self, admin_browser: Client, text: str):
+        answer = self.save(admin_browser, text)
+        assert "redirect_uris" in answer.context["adminform"].form.errors
+
+
+class TestAdminNetworks:
+    add = "/admin/gateway/adminnetwork/add/"
+
+    def test_only_those_listed_open_the_admin(self, admin_browser: Client):
+        admin_browser.post(self.add, {"network": "127.0.0.0/8", "note": "this machine"})
+        assert admin_browser.get("/admin/").status_code == 200
+        for where in ("/admin/", "/admin/login/", "/oauth/authorize"):
+            refused = admin_browser.get(where, REMOTE_ADDR="203.0.113.5")
+            assert refused.status_code == 403
+            assert "203.0.113.5" in refused.content.decode()
+        assert admin_browser.get("/docs/problems", REMOTE_ADDR="203.0.113.5").status_code == 200
+
+    def test_a_forged_header_opens_nothing(self, admin_browser: Client):
+        admin_browser.post(self.add, {"network": "127.0.0.0/8"})
+        forged = {"HTTP_X_FORWARDED_FOR": "127.0.0.1", "HTTP_FORWARDED": "for=127.0.0.1", "HTTP_X_REAL_IP": "127.0.0.1"}
+        assert admin_browser.get("/admin/", REMOTE_ADDR="203.0.113.5", **forged).status_code == 403
+
+    def test_who_would_lock_themselves_out_is_stopped(self, admin_browser: Client):
+        answer = admin_browser.post(self.add, {"network": "203.0.113.0/24"})
+        assert "lock you out" in answer.content.decode()
+        assert not AdminNetwork.objects.exists()
+
+    def test_changing_or_deleting_the_network_one_is_in_is_stopped(self, admin_browser: Client):
+        mine = AdminNetwork.objects.create(network="127.0.0.1")
+        AdminNetwork.objects.create(network="203.0.113.0/24")
+        changed = admin_browser.post(f"/admin/gateway/adminnetwork/{mine.pk}/change/", {"network": "198.51.100.1"})
+        assert "lock you out" in changed.content.decode()
+        where = f"/admin/gateway/adminnetwork/{mine.pk}/delete/"
+        assert "lock you out" in admin_browser.post(where, {"post": "yes"}, follow=True).content.decode()
+        assert AdminNetwork.objects.filter(network="127.0.0.1").exists()
+
+    def test_the_last_one_may_go_and_the_admin_opens_to_all(self, admin_browser: Client):
+        mine = AdminNetwork.objects.create(network="127.0.0.1")
+        admin_browser.post(f"/admin/gateway/adminnetwork/{mine.pk}/delete/", {"post": "yes"})
+        assert not AdminNetwork.objects.exists()
+        assert admin_browser.get("/admin/", REMOTE_ADDR="203.0.113.5").status_code == 200
+
+    def test_many_cannot_be_deleted_at_once_unchecked(self, admin_browser: Client):
+        mine = AdminNetwork.objects.create(network="127.0.0.1")
+        posted = {"action": "delete_selected", "_selected_action": [str(mine.pk)], "post": "yes"}
+        admin_browser.post("/admin/gateway/adminnetwork/", posted)
+        assert AdminNetwork.objects.exists()
+
+    @pytest.mark.parametrize("text", ["", "everywhere", "127.0.0.1/8", "127.0.0.0/33"])
+    def test_what_is_no_network_is_refused(self, admin_browser: Client, text: str):
+        assert admin_browser.post(self.add, {"network": text}).context["adminform"].form.errors
+
+    def test_a_command_opens_it_again(self, db):
+        AdminNetwork.objects.create(network="203.0.113.0/24")
+        call_command("open_admin")
+        assert not AdminNetwork.objects.exists()
+
+
+class TestWhomANetworkKeepsOut:
+    def client_with_calls(self, **fields: object) -> ApiClient:
+        client = ClientFactory(networks=["198.51.100.0/24"], **fields)
+        for address, calls in (("198.51.100.7", 3), ("203.0.113.5", 2), ("", 1)):
+            for _ in range(calls):
+                RequestLog.objects.create(client=client, method="GET", status=200, duration_ms=1, address=address)
+        return client
+
+    @pytest.mark.parametrize("is_trial", [True, False])
+    def test_its_page_counts_calls_from_outside(self, admin_browser: Client, is_trial: bool):
+        client = self.client_with_calls(networks_report_only=is_trial)
+        page = admin_browser.get(reverse("admin:gateway_client_change", args=(client.pk,))).content.decode()
+        assert "3 of the 6 calls of the last 7 days came from 2 addresses outside." in page
+        assert "203.0.113.5" in page
+        assert ("They were answered" in page) is is_trial
+
+    def test_old_calls_and_those_of_others_do_not_count(self, admin_browser: Client):
+        client = self.client_with_calls()
+        RequestLog.objects.update(at=db_now() - timedelta(days=8))
+        self.client_with_calls()
+        page = admin_browser.get(reverse("admin:gateway_client_change", args=(client.pk,))).content.decode()
+        assert "Nobody: all of the 0 calls" in page
 
 
 class TestKeys:

@@ -26,7 +26,7 @@ from tests.factories import (
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db]
 
-MOST_QUERIES = 16
+MOST_QUERIES = 17
 NEEDS_YOU = {"state": Delivery.State.NEEDS_YOU, "reason": "unknown_field", "field": "utm_src", "tries": 4}
 
 

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.test import Client as Browser
 from django.test import override_settings
 
-from gateway import health, key_cache, request_log, services
+from gateway import health, key_cache, services, uses
 from gateway.models import Client, Key
 
 Call = Callable[..., Any]
@@ -18,7 +18,7 @@ Call = Callable[..., Any]
 def _own_addresses() -> Iterator[None]:
     """Serve the small views of tests.gateway.urls and start without memories."""
     key_cache.forget_all()
-    request_log._noted.clear()
+    uses._noted.clear()
     health._last = None
     with override_settings(ROOT_URLCONF="tests.gateway.urls"):
         yield

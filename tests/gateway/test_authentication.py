@@ -117,6 +117,10 @@ class TestNetworks:
         answer = call("/v1/notes", **HTTPS | {"REMOTE_ADDR": address})
         assert_problem(answer, 403, "address_not_allowed")
 
+    def test_a_list_on_trial_refuses_nobody(self, call, bot):
+        Client.objects.filter(pk=bot.pk).update(networks_report_only=True)
+        assert call("/v1/notes", **HTTPS).status_code == 200
+
     def test_a_header_moves_nobody_inside(self, call):
         answer = call("/v1/notes", HTTP_X_FORWARDED_FOR="198.51.100.9", **HTTPS)
         assert_problem(answer, 403, "address_not_allowed")

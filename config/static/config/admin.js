@@ -16,3 +16,23 @@ document.addEventListener("click", async (event) => {
     window.getSelection().selectAllChildren(document.getElementById(button.dataset.copy));
   }
 });
+
+// [data-ask] holds the address of a fragment to show in its place, asked for every two seconds until it is final (286).
+document.addEventListener("DOMContentLoaded", () => {
+  for (const place of document.querySelectorAll("[data-ask]")) {
+    const ask = async () => {
+      let status = 0;
+      if (!document.hidden) {
+        try {
+          const answer = await fetch(place.dataset.ask, { redirect: "error", signal: AbortSignal.timeout(15000) });
+          status = answer.status;
+          if (answer.ok) place.innerHTML = await answer.text();
+        } catch {
+          status = 0;
+        }
+      }
+      if (status !== 286 && status !== 403) setTimeout(ask, 2000);
+    };
+    setTimeout(ask, 2000);
+  }
+});
