@@ -17,9 +17,11 @@ class ConfigConfig(AppConfig):
         from config import broker
         from config.checks import check_settings
         from runtime import wakeups
+        from runtime.doorbell import Doorbell
 
         checks.register(check_settings)
-        wakeups.use(wakeups.Wakeups(broker.build(), is_external=bool(settings.BROKER_URL)))
+        bell = None if settings.BROKER_URL else Doorbell(settings.DATA_DIR / "worker.bell")
+        wakeups.use(wakeups.Wakeups(broker.build(), bell))
 
 
 class AdminConfig(DjangoAdminConfig):

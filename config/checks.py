@@ -85,9 +85,11 @@ def _servers() -> Iterator[CheckMessage]:
         hint = "Set CACHE_URL=redis://…: limits and quotas are counted per machine otherwise."
         yield Warning("Several machines need one place to count.", hint=hint, id="shopbotly.W002")
     if not is_sqlite and not settings.BROKER_URL:
-        hint = "Set BROKER_URL, or accept that a lead waits up to a second before it is sent."
+        hint = "Set BROKER_URL, or keep web server and worker on one machine and in one DATA_DIR."
         yield Warning(
-            "PostgreSQL without a broker: workers learn of new work by looking.", hint=hint, id="shopbotly.W003"
+            "PostgreSQL without a broker: workers on other machines learn of new work by looking, up to a second late.",
+            hint=hint,
+            id="shopbotly.W003",
         )
 
 

@@ -1,7 +1,7 @@
 """Hints that work is due; losing one costs a second, never work.
 
 A request never talks to the broker: `wake` puts the hint into a bounded set in this process, and a thread sends it on.
-Without an external broker nothing is sent at all: the worker sees the commit (runtime.worker).
+Without an external broker the hint is a ring at the worker's doorbell, which never waits.
 """
 
 import threading
@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 
 from runtime import jobs
+from runtime.doorbell import Doorbell
 
 log = structlog.get_logger(__name__)
 
@@ -21,19 +22,48 @@ TIME_LIMIT_MS = 55_000
 _MOST_PENDING = 10_000
 
 
+class _UnderWay:
+    """What this process is doing: a hint for something under way has it looked at once more afterwards."""
+
+    def __init__(self) -> None:
+        self._is_wanted_again: dict[tuple[str, str], bool] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, key: tuple[str, str]) -> bool:
+        """Say that work begins; False where it is under way already."""
+        with self._lock:
+            is_free = key not in self._is_wanted_again
+            self._is_wanted_again[key] = not is_free
+            return is_free
+
+    def end(self, key: tuple[str, str]) -> bool:
+        """Say that work has ended; True where a hint came meanwhile."""
+        with self._lock:
+            return self._is_wanted_again.pop(key)
+
+
+_under_way = _UnderWay()
+
+
 def run(kind: str, id: str) -> None:
     """Do what is due for one row or connector; an error is logged, the row's lease brings it back."""
+    key = (kind, id)
+    if not _under_way.begin(key):
+        return
     try:
         jobs.run(kind, id)
     except Exception:
         log.exception("job.failed", kind=kind, id=id)
+    finally:
+        if _under_way.end(key) and not jobs.stopping.is_set():
+            current().send(kind, id)
 
 
 class Wakeups:
-    """Sends hints to a broker, from a thread of its own."""
+    """Sends hints to a broker from a thread of its own, or rings at the doorbell of the worker on this machine."""
 
-    def __init__(self, broker: dramatiq.Broker, *, is_external: bool) -> None:
-        self.is_external = is_external
+    def __init__(self, broker: dramatiq.Broker, doorbell: Doorbell | None = None) -> None:
+        self.doorbell = doorbell
         self.queue = f"wake-{settings.INSTALLATION}"
         self.lost = 0
         # No retries by the broker: the middleware for them isn't even loaded (config.broker).
@@ -45,7 +75,10 @@ class Wakeups:
         self._thread: threading.Thread | None = None
 
     def put(self, kind: str, id: str) -> None:
-        """Have a hint sent soon; dropped where too many wait already."""
+        """Have a hint sent soon; dropped where too many wait already. Never waits."""
+        if self.doorbell is not None:
+            self.doorbell.ring(kind, id)
+            return
         with self._changed:
             if len(self._pending) >= _MOST_PENDING:
                 self.lost += 1
@@ -93,6 +126,4 @@ def current() -> Wakeups:
 
 def wake(kind: str, id: str) -> None:
     """Tell the workers, once the caller's transaction has committed, that `id` of `kind` has work."""
-    wakeups = current()
-    if wakeups.is_external:
-        transaction.on_commit(lambda: wakeups.put(kind, id))
+    transaction.on_commit(lambda: current().put(kind, id))

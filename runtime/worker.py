@@ -1,6 +1,5 @@
 """The worker process: a clock that finds due work, and the threads that do it."""
 
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -12,51 +11,25 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, close_old_connections, connection
 from dramatiq import Worker
+from dramatiq.brokers.redis import RedisBroker
 
 from runtime import jobs, periodic, wakeups
 from runtime.clock import db_now
+from runtime.doorbell import Doorbell
 
 log = structlog.get_logger(__name__)
 
 SEEN_KEY = "worker_seen"
-# No hint, commit or due time may be missed for longer than this.
+# A lost hint costs no more than this.
 _LONGEST_SLEEP_SECONDS = 1.0
-_COMMIT_POLL_SECONDS = 0.02
 _SEEN_EVERY_SECONDS = 5.0
 _REST = 4.0
 _DUE_AT_ONCE = 500
 # Due work is not announced again within this time: whoever was told may still be on the way to its lease.
-_ANNOUNCED_SECONDS = 2.0
-# Redis consumers back off up to their time-out when idle, and that is how long a hint may lie there.
-_CONSUMER_TIMEOUT_MS = 50
-
-
-class CommitWatch:
-    """Tells when another connection has committed to the SQLite file; never on other databases.
-
-    Source: https://www.sqlite.org/pragma.html#pragma_data_version
-    """
-
-    def __init__(self) -> None:
-        database = connection.settings_dict
-        self._file: sqlite3.Connection | None = None
-        if connection.vendor == "sqlite":
-            self._file = sqlite3.connect(str(database["NAME"]), isolation_level=None, check_same_thread=False)
-        self._version = self._read()
-
-    def changed(self) -> bool:
-        """Return whether there was a commit since the last call."""
-        version = self._read()
-        changed, self._version = version != self._version, version
-        return changed
-
-    def _read(self) -> int:
-        return int(self._file.execute("PRAGMA data_version").fetchone()[0]) if self._file else 0
-
-    @property
-    def interval(self) -> float:
-        """How often to look, in seconds."""
-        return _COMMIT_POLL_SECONDS if self._file else _LONGEST_SLEEP_SECONDS
+_ANNOUNCED_SECONDS = 1.0
+# Redis consumers back off up to their time-out when idle, and that is how long a hint may lie there. The others wait
+# for a message itself: a long time-out only means fewer turns of an idle loop.
+_REDIS_TIMEOUT_MS, _TIMEOUT_MS = 50, 1000
 
 
 class Clock(threading.Thread):
@@ -76,7 +49,6 @@ class Clock(threading.Thread):
         self._without_broker.shutdown(wait=False, cancel_futures=True)
 
     def run(self) -> None:
-        watch = CommitWatch()
         while not self._stopped.is_set():
             try:
                 close_old_connections()
@@ -84,9 +56,8 @@ class Clock(threading.Thread):
                 self._announce_due()
                 self._say_alive()
                 seconds = self._seconds_to_next()
-                # Under load there is a commit every millisecond: looking may take a fifth of one core at the most.
-                self._stopped.wait(_REST * (time.monotonic() - started))
-                self._sleep(watch, seconds)
+                # Where rows become due all the time, looking may take a fifth of one core at the most.
+                self._stopped.wait(max(seconds, _REST * (time.monotonic() - started)))
             except DatabaseError as err:
                 log.warning("clock.database_unavailable", error=type(err).__name__)
                 connection.close()
@@ -109,18 +80,11 @@ class Clock(threading.Thread):
                 yield kind.name, id
 
     def _seconds_to_next(self) -> float:
+        now = db_now()
         times = [at for at in (kind.next_due_at() for kind in jobs.kinds()) if at is not None]
-        if not times:
-            return _LONGEST_SLEEP_SECONDS
-        return min(max((min(times) - db_now()).total_seconds(), _COMMIT_POLL_SECONDS), _LONGEST_SLEEP_SECONDS)
-
-    def _sleep(self, watch: CommitWatch, seconds: float) -> None:
-        wake_at = time.monotonic() + seconds
-        while (left := wake_at - time.monotonic()) > 0:
-            if self._stopped.wait(min(watch.interval, left)) or watch.changed():
-                # New work for something that was announced just now must not wait until that is forgotten.
-                self._announced.clear()
-                return
+        # What is due already has been announced.
+        ahead = [(at - now).total_seconds() for at in times if at > now]
+        return min([*ahead, _LONGEST_SLEEP_SECONDS])
 
     def _say_alive(self) -> None:
         if time.monotonic() - self._seen_at < _SEEN_EVERY_SECONDS:
@@ -137,15 +101,34 @@ def _run_without_broker(kind: str, id: str) -> None:
     close_old_connections()
 
 
+def _listen(hints: wakeups.Wakeups, doorbell: Doorbell) -> None:
+    """Hand on, for ever, what other processes ring for."""
+    while True:
+        for kind, id in doorbell.heard():
+            hints.send(kind, id)
+
+
+def _start_listening(hints: wakeups.Wakeups) -> None:
+    if hints.doorbell is None:
+        return
+    try:
+        hints.doorbell.listen()
+    except OSError as err:
+        # A file system without named pipes: the worker finds out by looking, within a second.
+        log.warning("worker.no_doorbell", error=str(err))
+        return
+    threading.Thread(target=_listen, args=(hints, hints.doorbell), name="doorbell", daemon=True).start()
+
+
 def work(threads: int, stopped: threading.Event, patience: timedelta = timedelta(seconds=8)) -> None:
     """Do due work with `threads` threads until `stopped` is set; then finish what is in hand within `patience`."""
     periodic.ensure_rows()
     hints = wakeups.current()
-    worker = Worker(
-        hints.actor.broker, worker_threads=threads, worker_timeout=_CONSUMER_TIMEOUT_MS, queues={hints.queue}
-    )
+    timeout = _REDIS_TIMEOUT_MS if isinstance(hints.actor.broker, RedisBroker) else _TIMEOUT_MS
+    worker = Worker(hints.actor.broker, worker_threads=threads, worker_timeout=timeout, queues={hints.queue})
     clock = Clock()
     worker.start()
+    _start_listening(hints)
     clock.start()
     log.info("worker.started", threads=threads, broker="external" if settings.BROKER_URL else "embedded")
     stopped.wait()
