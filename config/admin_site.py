@@ -21,7 +21,15 @@ class AdminSite(UnfoldAdminSite):  # type: ignore[misc] # unfold has no types
 
 # Group → (title, icon, app label, model name).
 _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
-    ("Leads", (("Leads", "person_search", "leads", "lead"), ("Deliveries", "send", "integrations", "delivery"))),
+    (
+        "Leads",
+        (
+            ("Leads", "person_search", "leads", "lead"),
+            ("Exports", "download", "leads", "export"),
+            ("Export plans", "event_repeat", "leads", "exportplan"),
+            ("Deliveries", "send", "integrations", "delivery"),
+        ),
+    ),
     (
         "Connections",
         (

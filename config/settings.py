@@ -196,6 +196,10 @@ DEFAULT_REGION = env_str("DEFAULT_REGION")  # such as DE: phone numbers without 
 # is for rehearsals, where the same call twice does no harm.
 JOB_LEASE_SECONDS = env_int("JOB_LEASE_SECONDS", 60)
 
+# Web and worker processes on several machines have to share it: one writes a file, another sends it.
+EXPORT_DIR = env_str("EXPORT_DIR") or str(DATA_DIR / "exports")
+EXPORT_KEEP_DAYS = env_int("EXPORT_KEEP_DAYS", 7)
+
 LOG_LEVEL = env_str("LOG_LEVEL", "INFO")
 LOGGING_CONFIG = None  # runtime.logs sets up one JSON line per event, scrubbed.
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -1,5 +1,7 @@
 """The leads app."""
 
+from datetime import timedelta
+
 from django.apps import AppConfig
 
 
@@ -11,9 +13,14 @@ class LeadsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Say how leads are loaded for deliveries, and gone through for a connector."""
+        """Say how leads are loaded for deliveries and gone through for a connector; make our own work known."""
         from integrations import subjects as kinds
         from leads import subjects
+        from leads.exports import chores
+        from leads.exports import jobs as exports
         from leads.survey import LeadSurvey
+        from runtime import jobs, periodic
 
         kinds.register("lead", subjects.load, LeadSurvey())
+        jobs.register(exports.WORK)
+        periodic.register("exports", timedelta(minutes=1), chores.run)

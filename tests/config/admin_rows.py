@@ -8,7 +8,7 @@ from django.db.models import Model
 from engine.models import Turn
 from gateway.models import AdminNetwork, KeyUse, RequestLog
 from integrations.models import Call, ConnectorState, Delivery, Sync
-from leads.models import Activity, Consent, Lead, Reference
+from leads.models import Activity, Consent, Export, ExportPlan, Lead, Reference
 from runtime.clock import db_now
 from tests.factories import (
     ClientFactory,
@@ -106,7 +106,19 @@ def hostile_rows(number: int = 1) -> list[Model]:
     event = InboundEventFactory(source=source, type=HOSTILE[:64], body=HOSTILE, reason=HOSTILE, state="needs_you")
     user = UserFactory(first_name=short, last_name=short, email="person@example.com")
     group = Group.objects.create(name=f"{number} {short}")
+    shape = {"filters": {"q": HOSTILE, "channel": HOSTILE}, "columns": ["id", "email", f"attribute.{HOSTILE}"]}
+    plan = ExportPlan.objects.create(name=f"{number} {short}", person=user, **shape)
+    ready = {
+        "state": "done",
+        "reason": HOSTILE[:200],
+        "expires_at": now,
+        "file_name": "leads.csv",
+        "has_personal": True,
+    }
+    export = Export.objects.create(plan=plan, person=user, **shape, **ready)
     return [
+        plan,
+        export,
         client,
         key,
         credential,

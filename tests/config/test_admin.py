@@ -104,6 +104,7 @@ class TestEveryModel:
         hostile_rows()
         changelist = admin_browser.get(address(model, "changelist")).context["cl"]
         choices = [choice for spec in changelist.filter_specs for choice in spec.choices(changelist)]
+        choices = [choice for choice in choices if "query_string" in choice]  # a calendar has a form instead
         assert not changelist.has_filters or choices
         for choice in choices:
             answer = admin_browser.get(address(model, "changelist") + choice["query_string"])
@@ -174,6 +175,9 @@ PRESSES = [
     ("leads.lead", "send_again"),
     ("gateway.key", "revoke"),
     ("webhooks.inboundevent", "process_again"),
+    ("leads.export", "again"),
+    ("leads.export", "remove"),
+    ("leads.exportplan", "run_now"),
 ]
 
 

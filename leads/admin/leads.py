@@ -2,19 +2,24 @@
 
 import uuid
 from collections import defaultdict
-from typing import Any, cast
+from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from integrations import deliveries
 from integrations.models import Delivery
-from leads.exports import leads_csv
-from leads.models import Lead, LeadQuerySet, Reference
+from leads import selection
+from leads.admin.filters import FILTERS, asked_for
+from leads.exports.services import may_see_personal
+from leads.exports.stream import leads_csv
+from leads.models import Lead
 from leads.services import deliveries_of
 from leads.story import standing, story
 from runtime.admin import PageList, RecordAdmin, button
@@ -42,32 +47,15 @@ class LeadList(PageList):
             lead.page_deliveries = by_lead[lead.pk]
 
 
-class DeliveryFilter(admin.SimpleListFilter):
-    """Leads by what became of them."""
-
-    title = "delivery"
-    parameter_name = "delivery"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The states a person looks for."""
-        known = (State.NEEDS_YOU, State.WAITING, State.DELIVERED, State.SKIPPED)
-        return [*((str(state), str(state.label)) for state in known), ("none", "sent nowhere")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Lead]) -> QuerySet[Lead]:
-        """Narrow the list."""
-        state, leads = self.value(), cast("LeadQuerySet", queryset)
-        if state == "none":
-            return leads.sent_nowhere()
-        return leads.with_delivery(state) if state else leads
-
-
 @admin.register(Lead)
 class LeadAdmin(RecordAdmin):
     """People who showed interest. They are changed where they are worked on, in the CRM; here is what happened."""
 
     change_form_template = "leads/lead.html"
     list_display = ("name", "reached_at", "company", "client", "went_to", "captured")
-    list_filter = (DeliveryFilter, "client", "created_at", "possible_duplicate")
+    list_filter = FILTERS
+    list_filter_submit = True
+    list_before_template = "leads/list_before.html"
     list_select_related = ("client",)
     search_fields = ("email", "phone", "first_name", "last_name", "company")
     search_help_text = "A name, e-mail address, phone number, company, or an id"
@@ -84,12 +72,16 @@ class LeadAdmin(RecordAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Find leads by a client's id for them too; not by a join, which would make the database sort them all."""
-        found, is_doubled = super().get_search_results(request, queryset, search_term)
-        if not search_term:
-            return found, is_doubled
-        referred = Reference.objects.filter(value=search_term.strip()).values("lead")
-        return found | queryset.filter(pk__in=referred), is_doubled
+        """Search as an export does."""
+        return (selection.search(queryset, search_term) if search_term else queryset), False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Offer what is listed as a file."""
+        filters = asked_for(request)
+        export = f"{reverse('admin:leads_export_add')}?{urlencode(filters)}"
+        ways = {"export_address": export if request.user.has_perm("leads.add_export") else ""}
+        page: HttpResponse = super().changelist_view(request, {**ways, **(extra_context or {})})
+        return page
 
     @admin.display(description="lead", ordering="last_name")
     def name(self, lead: Lead) -> str:
@@ -121,9 +113,8 @@ class LeadAdmin(RecordAdmin):
     def export_csv(self, request: HttpRequest, queryset: QuerySet[Lead]) -> HttpResponse:
         """Send the selected leads as a sheet; streamed, however many."""
         name = f"leads-{timezone.localtime():%Y-%m-%d}.csv"
-        answer = StreamingHttpResponse(
-            leads_csv(queryset.order_by("created_at")), content_type="text/csv; charset=utf-8"
-        )
+        lines = leads_csv(queryset, may_see_personal=may_see_personal(request.user))
+        answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
         answer["Content-Disposition"] = f'attachment; filename="{name}"'
         answer["Cache-Control"] = "no-store"
         return answer  # type: ignore[return-value] # Django's actions take any answer

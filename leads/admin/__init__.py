@@ -1,0 +1,5 @@
+"""Leads: who they are, what they asked, where they went; and the files that are made of them."""
+
+from leads.admin import exports, leads, plans
+
+__all__ = ["exports", "leads", "plans"]

@@ -1,0 +1,115 @@
+"""The filters beside the list of leads: each is one of `leads.selection`, so an export means the same by it."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import RangeDateFilter
+
+from gateway.models import Client
+from integrations.models import Connector, Delivery
+from leads import selection
+from leads.models import Lead
+
+State = Delivery.State
+_MOST_CHOICES = 50
+
+Choices = Iterable[tuple[str, str]]
+
+
+class LeadFilter(admin.SimpleListFilter):
+    """One filter; `choices_known` says what there is to choose."""
+
+    choices_known: Callable[[], Choices]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
+        """What there is to choose, and what was chosen even where nobody offers it."""
+        found = list(type(self).choices_known())
+        asked = request.GET.get(str(self.parameter_name), "")
+        return [*found, (asked, asked[:40])] if asked and asked not in dict(found) else found
+
+    def has_output(self) -> bool:
+        """Offer it where there is something to choose."""
+        return bool(self.lookup_choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Lead]) -> QuerySet[Lead]:
+        """Narrow the list; a value that makes no sense finds nothing."""
+        value = self.value()
+        try:
+            return selection.narrow(queryset, {str(self.parameter_name): str(value)}) if value else queryset
+        except selection.Unreadable:
+            return queryset.none()
+
+
+def _delivery_choices() -> Choices:
+    known = (State.NEEDS_YOU, State.WAITING, State.DELIVERED, State.SKIPPED)
+    return [*((str(state), str(state.label)) for state in known), ("none", "sent nowhere")]
+
+
+def _rows(model: Any) -> Callable[[], Choices]:
+    return lambda: [(str(pk), name) for pk, name in model.objects.order_by("name").values_list("pk", "name")[:50]]
+
+
+def _texts(some: Callable[[], list[str]]) -> Callable[[], Choices]:
+    return lambda: [(text, text) for text in some()]
+
+
+def _filter(parameter: str, title: str, choices: Callable[[], Choices]) -> type[LeadFilter]:
+    members = {"parameter_name": parameter, "title": title, "choices_known": staticmethod(choices)}
+    return type(f"{parameter.title()}Filter", (LeadFilter,), members)
+
+
+class CapturedBetween(RangeDateFilter):  # type: ignore[misc] # unfold has no types
+    """The first and the last day on which leads were captured, in the site's zone."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.title = "day of capture"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Lead]) -> QuerySet[Lead]:
+        """Narrow the list to whole days."""
+        for end in ("from", "to"):
+            value = self.used_parameters.get(f"{self.parameter_name}_{end}")
+            if value and _is_day(value):
+                queryset = selection.narrow(queryset, {f"captured_{end}": value})
+        return queryset
+
+    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+        """Hand the form over, with nothing in it that isn't a day."""
+        for name, value in list(self.used_parameters.items()):
+            if not _is_day(value):
+                del self.used_parameters[name]
+        yield from super().choices(changelist)
+
+
+def _is_day(value: Any) -> bool:
+    try:
+        date.fromisoformat(str(value))
+    except ValueError:
+        return False
+    return True
+
+
+FILTERS = (
+    _filter("captured", "captured", lambda: selection.PERIODS.items()),
+    ("created_at", CapturedBetween),
+    _filter("delivery", "delivery", _delivery_choices),
+    _filter("in", "delivered to", _rows(Connector)),
+    _filter("client", "client", _rows(Client)),
+    _filter("channel", "channel", _texts(selection.some_channels)),
+    _filter("utm_campaign", "campaign", _texts(selection.some_campaigns)),
+    _filter("consent", "consented to", _texts(selection.purposes)),
+    _filter("duplicate", "possible duplicate", lambda: [("yes", "yes"), ("no", "no")]),
+)
+
+
+def asked_for(request: HttpRequest) -> dict[str, str]:
+    """Return the filters in a page's address, the days of the calendar among them."""
+    parameters = request.GET.dict()
+    for end in ("from", "to"):
+        if _is_day(value := parameters.pop(f"created_at_{end}", "")):
+            parameters[f"captured_{end}"] = value
+    return selection.chosen(parameters)
