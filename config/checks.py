@@ -18,6 +18,7 @@ from integrations.addresses import parse_exemption
 from integrations.providers.errors import ProviderError
 
 _SHORTEST_SECRET = 50
+_SHORTEST_TOKEN = 20
 _LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "[::1]", "::1", "testserver"}
 _BROKERS = ("amqp", "amqps", "redis", "rediss", "unix")
 _CACHES = ("redis", "rediss", "unix")
@@ -25,7 +26,7 @@ _CACHES = ("redis", "rediss", "unix")
 
 def check_settings(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Return everything that is wrong with the settings, each with what to do."""
-    return [*_secrets(), *_hosts(), *_servers(), *_folders(), *_lists()]
+    return [*_secrets(), *_hosts(), *_servers(), *_folders(), *_lists(), *_metrics()]
 
 
 def _secrets() -> Iterator[CheckMessage]:
@@ -53,6 +54,12 @@ _KEY_HINT = (
     'Make one: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"; keep it '
     "apart from the database, because without it the stored credentials are lost."
 )
+
+
+def _metrics() -> Iterator[CheckMessage]:
+    if 0 < len(settings.METRICS_TOKEN) < _SHORTEST_TOKEN:
+        hint = 'Make one: python -c "import secrets; print(secrets.token_urlsafe())".'
+        yield Error("METRICS_TOKEN is short enough to be guessed.", hint=hint, id="shopbotly.E022")
 
 
 def _hosts() -> Iterator[CheckMessage]:
@@ -109,9 +116,10 @@ def _lists() -> Iterator[CheckMessage]:
         except (ValueError, ProviderError):
             hint = "An entry is CIDR:port, such as 10.1.2.0/24:8069 or [fd00::/8]:443."
             yield Error(f"EGRESS_ALLOW has an entry that can't be read: {entry}", hint=hint, id="shopbotly.E009")
-    for entry in settings.TRUSTED_PROXIES:
-        try:
-            ipaddress.ip_network(entry)
-        except ValueError:
-            hint = "An entry is an address or a network, such as 10.0.0.5 or 10.0.0.0/24."
-            yield Error(f"TRUSTED_PROXIES has an entry that can't be read: {entry}", hint=hint, id="shopbotly.E010")
+    for name, id in (("TRUSTED_PROXIES", "shopbotly.E010"), ("METRICS_NETWORKS", "shopbotly.E021")):
+        for entry in getattr(settings, name):
+            try:
+                ipaddress.ip_network(entry)
+            except ValueError:
+                hint = "An entry is an address or a network, such as 10.0.0.5 or 10.0.0.0/24."
+                yield Error(f"{name} has an entry that can't be read: {entry}", hint=hint, id=id)

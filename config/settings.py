@@ -1,5 +1,6 @@
 """All settings, from the environment (docs/settings.md lists them); mis-settings are system checks (config.checks)."""
 
+import os
 from pathlib import Path
 
 from config.env import database, env_bool, env_int, env_list, env_str, fingerprint, load_file, mail, private_folder
@@ -24,6 +25,10 @@ DATABASES = {"default": database(env_str("DATABASE_URL"), DATA_DIR)}
 INSTALLATION = fingerprint(*(str(DATABASES["default"].get(name, "")) for name in ("HOST", "PORT", "NAME")))
 BROKER_URL = env_str("BROKER_URL")
 CACHE_URL = env_str("CACHE_URL")
+METRICS_NETWORKS = env_list("METRICS_NETWORKS")
+METRICS_TOKEN = env_str("METRICS_TOKEN")
+# Read by the Prometheus library, at its first import: where each process keeps its counters.
+METRICS_DIR = str(private_folder(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(DATA_DIR / "metrics"))))
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -148,12 +153,13 @@ WHITENOISE_AUTOREFRESH = False
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not DEMO_MODE
 # The API never redirects to HTTPS (the key would already have crossed the wire): gateway refuses it in words.
-SECURE_REDIRECT_EXEMPT = [r"^v1/", r"^oauth/", r"^mcp", r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^v1/", r"^oauth/", r"^mcp", r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 0 if DEMO_MODE else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEMO_MODE
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
+WEB_THREADS = env_int("WEB_THREADS", 32)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 API_BODY_MAX_BYTES = env_int("API_BODY_MAX_BYTES", 1_000_000)
 # How long a process trusts a key it has just seen; a revoked key must be refused within five seconds.

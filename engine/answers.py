@@ -72,7 +72,7 @@ class Answer:
 
     state: Turn.State
     text: str
-    conversation_id: uuid.UUID
+    conversation_id: uuid.UUID | None
     intent: str | None = None
     confidence: float | None = None
     missing: Sequence[Missing] = ()
@@ -91,7 +91,7 @@ class Answer:
             "missing": [{"slot": one.slot, "prompt": one.prompt} for one in self.missing],
             "suggestions": [{"intent": one.intent, "label": one.label} for one in self.suggestions],
             "facts": [fact.as_json() for fact in self.facts],
-            "conversation_id": str(self.conversation_id),
+            "conversation_id": str(self.conversation_id) if self.conversation_id else None,
             **explained,
         }
 

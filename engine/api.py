@@ -8,10 +8,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from engine import attempts, catalogue, slots
-from engine.actions import order_facts, receipt_of, stock_facts, stock_look_up
+from engine.actions import NOT_REACHED, order_facts, receipt_of, stock_facts, stock_look_up
+from engine.answers import Answer
 from engine.catalogue import KnownFaq
 from engine.conversations import Customer
-from engine.models import Conversation
+from engine.models import Conversation, Turn
 from engine.orders import order_look_up
 from engine.resolver import SUGGEST_FROM
 from engine.serializers import (
@@ -23,6 +24,7 @@ from engine.serializers import (
     QuerySerializer,
 )
 from engine.services import question_ask, resolver
+from gateway import shares
 from gateway.api import ApiView
 from gateway.problems import Problem, rate_limited
 from integrations import lookups
@@ -48,16 +50,19 @@ class QueryView(ApiView):
             raise _field_refused("customer", "Only a secret key or an OAuth token may say who the customer is.")
         request_id: str = request._request.request_id  # type: ignore[attr-defined]
         try:
-            answer = question_ask(
-                client=self.caller.client,
-                prompt=asked["prompt"],
-                conversation_id=asked.get("conversation_id"),
-                customer=Customer(**customer) if customer else None,
-                deadline_ms=asked["deadline_ms"],
-                explain=asked["explain"],
-                is_public=is_public,
-                request_id=request_id,
-            )
+            with shares.QUERIES.hold():
+                answer = question_ask(
+                    client=self.caller.client,
+                    prompt=asked["prompt"],
+                    conversation_id=asked.get("conversation_id"),
+                    customer=Customer(**customer) if customer else None,
+                    deadline_ms=asked["deadline_ms"],
+                    explain=asked["explain"],
+                    is_public=is_public,
+                    request_id=request_id,
+                )
+        except shares.AllTaken:
+            answer = Answer(Turn.State.UNAVAILABLE, NOT_REACHED, asked.get("conversation_id"))
         except Conversation.DoesNotExist as err:
             detail = "There is no such conversation. Leave conversation_id out to begin a new one."
             raise Problem(404, "not_found", "Nothing was found here.", detail) from err
@@ -75,10 +80,11 @@ class OrderLookupView(ApiView):
         lookup = OrderLookupSerializer(data=request.data)
         lookup.is_valid(raise_exception=True)
         try:
-            found = order_look_up(client=self.caller.client, **lookup.validated_data, seconds=LOOKUP_SECONDS)
+            with shares.QUERIES.hold():
+                found = order_look_up(client=self.caller.client, **lookup.validated_data, seconds=LOOKUP_SECONDS)
         except attempts.TooManyAttempts as err:
             raise rate_limited(err.retry_after) from err
-        except lookups.Unavailable as err:
+        except (lookups.Unavailable, shares.AllTaken) as err:
             raise _unavailable() from err
         if found is None or found.value is None:
             detail = "There is no order with this number and this e-mail address or phone number."
@@ -97,8 +103,9 @@ class InventoryView(ApiView):
         try:
             # What is no article number belongs to no article: nobody has to be asked.
             is_number = len(sku) <= slots.LONGEST_VALUE and sku.isprintable()
-            found = stock_look_up(sku, _seconds_left()) if is_number else None
-        except lookups.Unavailable as err:
+            with shares.QUERIES.hold():
+                found = stock_look_up(sku, _seconds_left()) if is_number else None
+        except (lookups.Unavailable, shares.AllTaken) as err:
             raise _unavailable() from err
         if found is None or found.value is None:
             raise Problem(404, "not_found", "Nothing was found here.", "There is no article with this number.")

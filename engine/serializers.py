@@ -100,7 +100,9 @@ class AnswerSerializer(serializers.Serializer[Any]):
     missing = MissingSerializer(many=True)
     suggestions = SuggestionSerializer(many=True)
     facts = FactSerializer(many=True)
-    conversation_id = serializers.UUIDField()
+    conversation_id = serializers.UUIDField(
+        allow_null=True, help_text="Send it with what the person says next; null where nothing was begun."
+    )
     request_id = serializers.CharField()
     explanation = serializers.JSONField(required=False)
 

@@ -14,8 +14,11 @@ class GatewayConfig(AppConfig):
 
     def ready(self) -> None:
         """Have old rows removed and people reminded of keys that end, every hour."""
-        from gateway import reminders, services, uses
+        from gateway import metrics, reminders, services, uses
+        from runtime import metrics as figures
         from runtime import periodic
+
+        figures.register(metrics.gauges)
 
         hour = timedelta(hours=1)
         periodic.register("prune API requests", hour, lambda: f"{services.prune_request_log()} rows removed")

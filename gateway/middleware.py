@@ -17,7 +17,7 @@ from django.middleware.common import CommonMiddleware
 from django.urls import Resolver404, resolve
 from django.utils.deprecation import MiddlewareMixin
 
-from gateway import problems, request_log
+from gateway import metrics, problems, request_log
 from gateway.addresses import client_address, forwarded_scheme
 from gateway.paths import is_api, is_logged
 from runtime.ids import uuid7
@@ -57,7 +57,10 @@ class RequestIdMiddleware:
             request_id.reset(token)
         response["X-Request-Id"] = id
         if is_logged(request.path):
-            request_log.record(_entry(request, response, (time.perf_counter() - started) * 1000))
+            seconds = time.perf_counter() - started
+            entry = _entry(request, response, seconds * 1000)
+            metrics.observe(method=entry.method, route=entry.route, status=entry.status, seconds=seconds)
+            request_log.record(entry)
         return response
 
     def _answer(self, request: WSGIRequest) -> HttpResponseBase:

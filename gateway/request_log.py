@@ -14,6 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from gateway import uses
+from gateway.metrics import LOG_DROPPED
 from gateway.models import Client, RequestLog
 from runtime.scrubbing import scrub_body
 
@@ -80,6 +81,7 @@ class Writer:
             self._waiting.put_nowait(entry)
         except queue.Full:
             self.dropped += 1
+            LOG_DROPPED.labels("full").inc()
         if self._thread is None:
             self._run_thread()
 
@@ -111,6 +113,7 @@ class Writer:
                 write(batch)
             except Exception:
                 self.dropped += len(batch)
+                LOG_DROPPED.labels("database").inc(len(batch))
                 logger.exception("The request log could not be written; %s calls are missing in it.", len(batch))
                 connection.close()
 

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from gateway import health, oauth, pages
+from gateway import health, metrics, oauth, pages
 
 urlpatterns = [
     path("", pages.home, name="home"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.page, name="metrics"),
     path("oauth/token", oauth.ClientTokenView.as_view(), name="oauth-token"),
     path("oauth/revoke_token", oauth.ClientRevokeTokenView.as_view(), name="oauth-revoke"),
     path("oauth/introspect", oauth.ClientIntrospectTokenView.as_view(), name="oauth-introspect"),

@@ -15,11 +15,13 @@ class IntegrationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Have every provider checked at start-up, and our work known to the workers."""
-        from integrations import drain, services, signing_in
+        from integrations import drain, metrics, services, signing_in
         from integrations.checks import check_providers
         from runtime import jobs, periodic, rotation
+        from runtime import metrics as figures
 
         checks.register(check_providers)
+        figures.register(metrics.gauges)
         jobs.register(drain.WORK)
         columns = ("sealed", "spare", "tokens")
         rotation.register("integrations.Credential", columns, key_column="sealed_with", unless_held_by="renewing_until")

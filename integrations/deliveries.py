@@ -1,6 +1,7 @@
 """What becomes of deliveries: settled, tried again, put before a person, sent again, cancelled."""
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +11,7 @@ import structlog
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Greatest
 
-from integrations import erasures, outbox, retries
+from integrations import erasures, metrics, outbox, retries
 from integrations.calls import CallLog
 from integrations.erasures import erase as erase
 from integrations.mapping import map_fields
@@ -114,7 +115,14 @@ class Results:
                     self._overtaken(delivery)
             _supersede_older([*self._delivered, *(delivery for delivery, _ in self._values.values())])
             self._save_connector()
+        self._count()
         return not self._pause and not self._held
+
+    def _count(self) -> None:
+        states = Counter(str(values["state"]) for _, values in self._values.values())
+        states[str(State.DELIVERED)] += len(self._delivered)
+        for state, number in states.items():
+            metrics.SETTLED.labels(self._connector.name, state).inc(number)
 
     def _save_delivered(self, call_id: uuid.UUID | None) -> None:
         if self._delivered:

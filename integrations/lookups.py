@@ -12,6 +12,7 @@ from django.db import transaction
 
 from integrations.calls import CallLog
 from integrations.connections import open_provider
+from integrations.metrics import LOOKUPS
 from integrations.models import Connector
 from integrations.providers import errors
 from integrations.providers.base import InventorySource, Order, OrderSource, Provider, Stock
@@ -104,7 +105,7 @@ def _look_up(kind: _Kind, asked: str, deadline: float) -> Found[Any]:
     key = _cache_key(kind, wanted)
     kept = _kept(key)
     if kept is not None and _is_fresh(kind, kept):
-        return _found(kept, "hit")
+        return _found(kind, kept, "hit")
 
     def read() -> _Entry | None:
         entry = _kept(key)
@@ -116,10 +117,11 @@ def _look_up(kind: _Kind, asked: str, deadline: float) -> Found[Any]:
         return entry
 
     try:
-        return _found(ask_once(key, ends_at, read, ask), "miss")
+        return _found(kind, ask_once(key, ends_at, read, ask), "miss")
     except (Unavailable, OthersFailedError, NoTimeError) as err:
         if kept is not None and kept.value is not None and _age(kept) <= kind.stale:
-            return _found(kept, "stale")
+            return _found(kind, kept, "stale")
+        LOOKUPS.labels(kind.name, "failed").inc()
         if isinstance(err, Unavailable):
             raise
         raise Unavailable("deadline" if isinstance(err, NoTimeError) else "failed") from err
@@ -206,6 +208,7 @@ def _is_fresh(kind: _Kind, entry: _Entry) -> bool:
     return _age(entry) < (kind.absent if entry.value is None else kind.fresh)
 
 
-def _found(entry: _Entry, how: Literal["hit", "miss", "stale"]) -> Found[Any]:
+def _found(kind: _Kind, entry: _Entry, how: Literal["hit", "miss", "stale"]) -> Found[Any]:
+    LOOKUPS.labels(kind.name, how).inc()
     record_id = entry.value.record_id if entry.value is not None else ""
     return Found(entry.value, entry.source, record_id, entry.fetched_at, _age(entry), how)

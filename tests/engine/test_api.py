@@ -5,6 +5,7 @@ from rest_framework.test import APIClient
 
 from engine import attempts
 from engine.models import Conversation, Faq, Turn
+from gateway import shares
 from gateway.models import Key
 from gateway.services import client_create, key_create
 
@@ -258,3 +259,22 @@ def test_faqs_are_listed_and_searched(bot):
     assert found[0]["question"] == "How can I return an article?"
     assert bot.get("/v1/faqs", {"search": "weather"}).json()["results"] == []
     assert bot.get("/v1/faqs", {"q": "x"}).json()["errors"][0]["field"] == "q"
+
+
+def test_when_too_many_wait_for_back_ends_a_question_is_put_off_at_once_and_a_lead_is_taken(bot, back_end, monkeypatch):
+    monkeypatch.setattr(shares, "QUERIES", shares.Share("query", 0))
+    with shares.QUERIES.hold():
+        put_off = ask(bot, conversation_id="01a20655-314d-767c-93c8-04e728654dd4")
+        order = bot.post("/v1/orders/lookup", {"number": "S00042", "email": "anna@example.com"}, format="json")
+        stock = bot.get("/v1/inventory/FURN_7777")
+        lead = bot.post("/v1/leads", {"email": "anna@example.com"}, format="json")
+
+    assert put_off.status_code == 200
+    assert (put_off.json()["state"], set(put_off.json())) == ("unavailable", ANSWER)
+    assert put_off.json()["conversation_id"] == "01a20655-314d-767c-93c8-04e728654dd4"
+    for refused in (order, stock):
+        assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+        assert "Retry-After" in refused
+    assert lead.status_code == 201
+    assert back_end.asked == []
+    assert ask(bot).json()["state"] == "needs_input"

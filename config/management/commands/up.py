@@ -22,6 +22,7 @@ from config.demo_environment import CannotPrepare
 from config.env import env_int, env_str
 from config.startup import refuse_or_continue
 from config.supervisor import Child, Supervisor, say
+from runtime import metrics
 
 _READY_SECONDS = 60.0
 
@@ -41,6 +42,7 @@ class Command(BaseCommand):
             demo_environment.move_sandbox()
         _step("Preparing the database", _migrate)
         refuse_or_continue()
+        metrics.forget_dead_processes()
         url = f"http://{_reachable(host)}:{port}"
         told = None
         if settings.DEMO_MODE:
@@ -55,7 +57,7 @@ def _children(port: int, host: str) -> list[Child]:
     web = [python, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port), "--workers", "1"]
     web += [
         "--blocking-threads",
-        str(env_int("WEB_THREADS", 32)),
+        str(settings.WEB_THREADS),
         "--workers-kill-timeout",
         "8",
         "--log-level",
