@@ -16,6 +16,8 @@ from django.utils import timezone
 from gateway import uses
 from gateway.metrics import LOG_DROPPED
 from gateway.models import Client, RequestLog
+from runtime import turns
+from runtime.inserts import insert
 from runtime.scrubbing import scrub_body
 
 logger = logging.getLogger(__name__)
@@ -145,12 +147,12 @@ def write(entries: Sequence[Entry]) -> None:
     """Insert the entries and note which keys were used, and from where."""
     rows = [entry.row() for entry in entries]
     try:
-        with transaction.atomic():
-            RequestLog.objects.bulk_create(rows)
+        with turns.writing(), transaction.atomic():
+            insert(RequestLog, rows)
     except IntegrityError:
         # A client was deleted while its calls waited.
         there = set(Client.objects.filter(pk__in={row.client_id for row in rows}).values_list("pk", flat=True))
         for row in rows:
             row.client_id = row.client_id if row.client_id in there else None
-        RequestLog.objects.bulk_create(rows)
+        insert(RequestLog, rows)
     uses.note((entry.key_id, entry.key_prefix, entry.address) for entry in entries if entry.key_id is not None)

@@ -23,47 +23,80 @@ class TooManyWaiting(Exception):
 
 
 class _Entry:
-    """A submission that waits for its group."""
+    """A submission that waits for its group, and the thread that brought it."""
 
     def __init__(self, submission: Submission) -> None:
         self.submission = submission
         self.capture: Capture | None = None
         self.error: BaseException | None = None
+        # Taken from the start: `wait` takes it again, which works once somebody has let it go.
+        self._asleep = threading.Lock()
+        self._asleep.acquire()
 
     @property
     def is_done(self) -> bool:
         return self.capture is not None or self.error is not None
 
+    def wait(self) -> None:
+        """Sleep until this is written, or it is this thread's turn to write."""
+        self._asleep.acquire()
+
+    def wake(self) -> None:
+        """End the sleep, or keep it from beginning."""
+        self._asleep.release()
+
 
 class GroupedCommits:
     """Whoever gets the turn writes everything that waits, for all; alone, a capture commits at once.
 
-    There is no thread of its own: a request writes its group in its own thread while the others wait for the turn,
-    and most of those find that their work is done when they get it.
+    There is no thread of its own: a request writes its group in its own thread, wakes those whose work it did, and
+    passes the turn to the first of those who came meanwhile. (A lock that all of them wait for would be handed through
+    the whole group, one thread after the other, before the next group begins.)
     """
 
     def __init__(self) -> None:
         self._waiting: deque[_Entry] = deque()
-        self._turn = threading.Lock()
+        self._has_writer = False
+        self._queue = threading.Lock()
 
     def capture(self, submission: Submission) -> Capture:
         """Write one submission, with whatever else waits. Raises: TooManyWaiting, what `remember` raises."""
         if connection.in_atomic_block:
             return group_capture([submission])[0]
-        if len(self._waiting) >= _MOST_WAITING:
-            raise TooManyWaiting
         entry = _Entry(submission)
-        self._waiting.append(entry)
-        with self._turn:
-            while not entry.is_done:
-                self._write(self._next_group())
+        if not self._queue_up(entry):
+            entry.wait()
+        if not entry.is_done:
+            self._write_until(entry)
         if entry.error is not None:
             raise entry.error
         assert entry.capture is not None  # noqa: S101 (for the type checker: is_done)
         return entry.capture
 
-    def _next_group(self) -> list[_Entry]:
-        return [self._waiting.popleft() for _ in range(min(_MOST_IN_GROUP, len(self._waiting)))]
+    def _queue_up(self, entry: _Entry) -> bool:
+        """Say whether it is this entry's thread that writes now. Raises: TooManyWaiting."""
+        with self._queue:
+            if len(self._waiting) >= _MOST_WAITING:
+                raise TooManyWaiting
+            self._waiting.append(entry)
+            has_turn, self._has_writer = not self._has_writer, True
+            return has_turn
+
+    def _write_until(self, mine: _Entry) -> None:
+        """Write groups until this thread's own entry is among them, then pass the turn on."""
+        try:
+            while not mine.is_done:
+                group = [self._waiting.popleft() for _ in range(min(_MOST_IN_GROUP, len(self._waiting)))]
+                self._write(group)
+                for entry in group:
+                    if entry is not mine:
+                        entry.wake()
+        finally:
+            with self._queue:
+                self._has_writer = bool(self._waiting)
+                next_writer = self._waiting[0] if self._waiting else None
+            if next_writer is not None:
+                next_writer.wake()
 
     def _write(self, group: Sequence[_Entry]) -> None:
         try:
