@@ -155,7 +155,7 @@ def _rule(name: str) -> str:
 
 
 def _masked(rule: str, value: Any) -> Any:
-    if value is None or value == "" or isinstance(value, bool):
+    if value is None or value in ("", MASK) or isinstance(value, bool):
         return value
     if not isinstance(value, str) or rule in {"secret", "personal"}:
         return MASK

@@ -17,6 +17,9 @@ from config.settings import *  # noqa: F403
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
     # A real file: threads and processes meet in it as they do in an installation.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # noqa: F405
+elif "TEST_DATABASE" in os.environ:
+    # Runs that go on side by side each have one of their own.
+    DATABASES["default"]["TEST"] = {"NAME": os.environ["TEST_DATABASE"]}  # noqa: F405
 
 # What a process remembers for two seconds would outlive a test; the slow hash of client secrets buys nothing here.
 KEY_CACHE_SECONDS = 0.0

@@ -19,6 +19,7 @@ from integrations.sandbox import control
 from integrations.sandbox.dials import Dials
 from integrations.sandbox.faults import send_padding
 from integrations.sandbox.state import State
+from integrations.sandbox.store import ClearedMeanwhileError
 from integrations.sandbox.vendor import Vendor
 from integrations.sandbox.wire import BODILESS, JSON_TYPE, Reply, Request, json_reply
 
@@ -73,7 +74,8 @@ class Connection(BaseHTTPRequestHandler):
             if vendor is None:
                 self._send(control.respond(self.server.state, self.command, path, query, self._headers(), body))
             else:
-                self._serve_vendor(vendor, f"/{rest}", query, body)
+                with self.server.state.store.request():
+                    self._serve_vendor(vendor, f"/{rest}", query, body)
         except (HungUpError, ConnectionError, TimeoutError):
             self.close_connection = True
 
@@ -146,6 +148,8 @@ class Connection(BaseHTTPRequestHandler):
     def _ask(self, vendor: Vendor, request: Request) -> Reply:
         try:
             return vendor.respond(request)
+        except ClearedMeanwhileError:
+            raise HungUpError("reset meanwhile") from None
         except Exception:  # noqa: BLE001 - the edge: a defect here must look like a vendor's 500, not end the program
             traceback.print_exc()
             return vendor.refuse(request, 500)

@@ -25,6 +25,10 @@ Effect = tuple[str, str, Mapping[str, str]]
 """What was done, to what, and what was said of it (operation, key, properties)."""
 
 
+class ClearedMeanwhileError(Exception):
+    """The store was cleared since this request began: what it asks for belongs to what is gone."""
+
+
 class Store:
     """One connection shared by all threads under one lock: writes are short, and a second writer could only wait."""
 
@@ -33,6 +37,8 @@ class Store:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         self._schema = EFFECTS + "".join(schemas)
         self._lock = threading.RLock()
+        self._times_cleared = 0
+        self._request = threading.local()
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
@@ -44,9 +50,23 @@ class Store:
             self.clear()
 
     @contextmanager
+    def request(self) -> Iterator[None]:
+        """Have this thread's transactions refused from the moment on that the store is cleared."""
+        self._request.began = self._times_cleared
+        try:
+            yield
+        finally:
+            del self._request.began
+
+    @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Everything inside is committed before this returns, or nothing is; only one thread is inside."""
+        """Everything inside is committed before this returns, or nothing is; only one thread is inside.
+
+        Raises: ClearedMeanwhileError.
+        """
         with self._lock:
+            if getattr(self._request, "began", self._times_cleared) != self._times_cleared:
+                raise ClearedMeanwhileError
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -69,6 +89,7 @@ class Store:
     def clear(self) -> None:
         """Drop whatever is there, also what an older layout left behind, and begin empty."""
         with self._lock:
+            self._times_cleared += 1
             names = [name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
             for name in names:
                 if not name.startswith("sqlite_"):

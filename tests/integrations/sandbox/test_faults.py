@@ -104,6 +104,19 @@ def test_hanging_request_is_forgotten_when_the_client_goes(client: Client) -> No
     assert client.effects() == []
 
 
+@pytest.mark.parametrize("dial", [{"hang": True}, {"delay_ms": 300}])
+def test_request_from_before_a_reset_changes_nothing_after_it(client: Client, dial: dict[str, Any]) -> None:
+    client.dial(**dial, count=1)
+    connection = client.raw()
+    assert eventually(lambda: outcomes(client) == ["open"])
+
+    client.http.post("/_reset")
+
+    assert connection.recv(1) == b""
+    assert client.effects() == []
+    connection.close()
+
+
 def test_hang_after_has_done_the_work(client: Client) -> None:
     client.dial(hang="after")
     connection = client.raw()
