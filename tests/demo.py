@@ -23,7 +23,7 @@ from uuid import uuid4
 
 import psycopg
 
-from config.demo_environment import free_port
+from tests.ports import free_port
 from tests.sandbox import SandboxApi
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,7 +83,7 @@ def call(method: str, url: str, body: Any = None, headers: Mapping[str, str] | N
     request = urllib.request.Request(url, content, {**sent, **(headers or {})}, method=method)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=30) as answer:
+        with opener.open(request, timeout=60) as answer:
             text, status, told = answer.read(), answer.status, answer.headers
     except urllib.error.HTTPError as err:
         with err:

@@ -16,7 +16,7 @@ from typing import Any, Self
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 20
+START_SECONDS = 120
 HUBSPOT_TOKEN = "pat-sandbox-hubspot"
 ODOO_KEY = "odoo-sandbox-key"
 
@@ -32,7 +32,7 @@ class SandboxApi:
         headers = {"Content-Type": "application/json"} if content else {}
         request = urllib.request.Request(f"{self.url}{path}", content, headers, method=method)
         # No proxy of the environment between us and this machine.
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as reply:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as reply:
             text = reply.read()
         return json.loads(text) if text else None
 

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from config.demo_environment import free_port
 from tests.bench.processes import ROOT, Process
+from tests.ports import free_port
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR")
 _LOOPBACK = "127.0.0.1"

@@ -5,12 +5,15 @@ import shutil
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.signing_in import sign_in
 from tests.conftest import requires_services
 from tests.factories import UserFactory
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+# What it bounds is a page that never gets there, not one that a busy machine slows down.
+expect.set_options(timeout=30_000)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

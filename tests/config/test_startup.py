@@ -9,8 +9,8 @@ from base64 import urlsafe_b64encode
 
 import pytest
 
-from config.demo_environment import free_port
 from tests.demo import ROOT, STOP_SECONDS, environment, manage
+from tests.ports import free_port
 
 KEY, OTHER_KEY = (urlsafe_b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 LOOPBACK = {"ALLOWED_HOSTS": "localhost,127.0.0.1"}

@@ -78,11 +78,11 @@ def test_no_candidates_no_matches():
 
 def test_a_long_prompt_costs_little():
     best("warm up")
-    started = time.perf_counter()
+    started = time.thread_time()
 
     best(" ".join(f"w{chr(97 + n % 26)}{chr(97 + n // 26)}rds" for n in range(330))[:2_000])
 
-    assert time.perf_counter() - started < 0.25
+    assert time.thread_time() - started < 0.25
 
 
 @given(st.text(max_size=200))

@@ -172,11 +172,11 @@ def test_tries_made_at_once_cannot_pass_a_limit_together(bot):
 
 
 def test_a_refusal_takes_as_long_for_an_order_that_is_there_as_for_one_that_is_not(bot, back_end, monkeypatch):
-    monkeypatch.setattr(orders, "REFUSED_AFTER_SECONDS", 0.1)
+    monkeypatch.setattr(orders, "REFUSED_AFTER_SECONDS", 0.5)
     for number in ("S00042", "S99999"):
         started = time.monotonic()
-        assert order_look_up(client=bot, number=number, email="eve@example.com", seconds=3) is None
-        assert 0.1 <= time.monotonic() - started < 0.2
+        assert order_look_up(client=bot, number=number, email="eve@example.com", seconds=10) is None
+        assert 0.5 <= time.monotonic() - started < 5
 
 
 def test_right_answers_are_not_counted(bot, back_end):

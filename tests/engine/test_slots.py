@@ -83,11 +83,11 @@ def test_what_is_asked_stays_when_the_values_are_taken_out():
 )
 def test_hostile_prompts_are_read_in_no_time(prompt):
     slots.extract("warm up")
-    started = time.perf_counter()
+    started = time.thread_time()
 
     slots.extract(prompt)
 
-    assert time.perf_counter() - started < 0.25
+    assert time.thread_time() - started < 0.25
 
 
 @given(st.text(max_size=300))

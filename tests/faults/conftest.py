@@ -51,4 +51,5 @@ def house(standing: Standing) -> Iterator[Installation]:
     yield house
     house.end_others()
     if not house.is_sound:
+        print(*house.last_words(), sep="\n")
         standing.tear_down()

@@ -5,6 +5,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 from uuid import uuid4
 
@@ -27,7 +28,7 @@ class Capture:
 
 @dataclass(frozen=True)
 class Finding:
-    """A promise that was broken: lost, duplicated, unexpected, silent or stale."""
+    """A promise that was broken: lost, duplicated, unexpected, silent, stale or untrue."""
 
     kind: str
     email: str
@@ -41,12 +42,16 @@ class Finding:
 class World:
     """What is true in the end: the vendor's effects and contacts, and what the API tells of a lead by its id.
 
-    An effect is `{"operation", "key", "sent": {property: value}}`, a contact `{"properties": {…}}`.
+    An effect is `{"operation", "key", "sent": {property: value}}`, a contact `{"id", "properties": {…}}`. By e-mail,
+    `unfinished` has the states of deliveries that are said not to have arrived, `numbers` the vendor's ids that are
+    told of those that have.
     """
 
     effects: Sequence[Mapping[str, Any]]
     contacts: Sequence[Mapping[str, Any]]
     told: Callable[[str], Mapping[str, Any]]
+    unfinished: Mapping[str, Collection[str]] = field(default_factory=dict)
+    numbers: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 class History:
@@ -93,8 +98,9 @@ def check(history: History, world: World, *, held: Collection[str] = ()) -> list
     `held` are the people a scenario means to stay away from the vendor: they must be in sight, waiting or before a
     person, with an explanation.
     """
-    ledger = _Ledger(history.captures, world)
-    return [*ledger.missing(frozenset(held)), *ledger.duplicated(), *ledger.unexpected(), *ledger.stale()]
+    ledger, away = _Ledger(history.captures, world), frozenset(held)
+    broken = [ledger.missing(away), ledger.duplicated(), ledger.unexpected(), ledger.stale(), ledger.untrue(away)]
+    return list(chain.from_iterable(broken))
 
 
 @dataclass
@@ -167,6 +173,16 @@ class _Ledger:
             name = self.contacts[email][-1]["properties"].get("firstname")
             if name not in allowed:
                 yield Finding("stale", email, f"is called {name} there, not {captures[last].first_name}")
+
+    def untrue(self, held: frozenset[str]) -> Iterator[Finding]:
+        """Where all is well and somebody is told otherwise."""
+        for email, states in self.world.unfinished.items():
+            if email in self.by_email and email not in held:
+                yield Finding("untrue", email, f"a delivery is said to be {', '.join(sorted(states))}")
+        for email, numbers in self.world.numbers.items():
+            known = {contact["id"] for contact in self.contacts.get(email, ())}
+            if email in self.by_email and not known.issuperset(numbers):
+                yield Finding("untrue", email, f"is said to have the number {numbers} there; it is {known}")
 
     def _is_visible(self, capture: Capture) -> bool:
         return any(row["state"] in _VISIBLE and row["explanation"] for row in self._told(capture))

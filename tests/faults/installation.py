@@ -1,5 +1,6 @@
 """The whole product on the servers of one run, with what scenarios need to break it."""
 
+import fcntl
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Collection
 from contextlib import closing, suppress
 from http.client import HTTPException
@@ -24,6 +26,11 @@ LEASE_SECONDS = 4
 _RETRIES = {"trouble": [0.5] * 200, "refusal": [0.5] * 3}
 _GIVE_UP_SECONDS = 60.0
 _QUIET_LOOKS = 5
+_TOLD = """
+SELECT lead.email, delivery.state, delivery.external_id FROM integrations_delivery AS delivery
+  JOIN leads_lead AS lead ON lead.id = delivery.subject_id
+ WHERE delivery.state <> 'superseded'
+"""
 
 
 class Installation(DemoServer):
@@ -118,10 +125,35 @@ class Installation(DemoServer):
     def another_worker(self) -> int:
         """Start one more worker beside the supervisor's; returns its number."""
         command = [sys.executable, "manage.py", "worker", "--demo"]
-        null = subprocess.DEVNULL
-        process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdin=null, stdout=null, stderr=null)
+        with (self.data_dir / "others.log").open("ab") as log:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         self._others.append(process)
         return process.pid
+
+    def stand_still(self, pid: int) -> None:
+        """Stop a process where it stands; not where it holds the one right to write that SQLite has."""
+
+        def stands() -> bool:
+            os.kill(pid, signal.SIGSTOP)
+            wait_for(lambda: is_stopped(pid), "a process that stands still")
+            if self._database.name or self._can_write():
+                return True
+            os.kill(pid, signal.SIGCONT)
+            return False
+
+        wait_for(stands, "a process that stands still outside of a transaction")
+
+    def _can_write(self) -> bool:
+        file = self.data_dir / "shopbotly.sqlite3"
+        with file.with_name(f"{file.name}.turn").open("ab") as turn, closing(sqlite3.connect(file, timeout=0.2)) as db:
+            try:
+                fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                db.execute("BEGIN IMMEDIATE")
+            except (BlockingIOError, sqlite3.OperationalError):
+                return False
+            return True
 
     def end_others(self) -> None:
         """Stop the workers that were started beside the supervisor's."""
@@ -165,19 +197,34 @@ class Installation(DemoServer):
         if not held:
             with suppress(AssertionError):
                 wait_for(self.settled, "settled", seconds)
-        world = World(self._effects(), self._contacts(), self._told)
+        world = self._world()
         assert self.history.promised, "nothing was accepted: the scenario shows nothing"
         findings = check(self.history, world, held=held)
         if findings:
-            shown = "\n".join([*map(str, findings[:20]), "", *self.output[-30:]])
+            shown = "\n".join([*map(str, findings[:20]), "", *self.last_words()])
             raise AssertionError(f"{len(findings)} broken promises\n{shown}")
         self.is_sound = True
+
+    def last_words(self) -> list[str]:
+        """Return what its programs have said last."""
+        with suppress(FileNotFoundError):
+            return [*self.output[-30:], *(self.data_dir / "others.log").read_text(errors="replace").splitlines()[-30:]]
+        return self.output[-30:]
 
     def _effects(self) -> list[dict[str, Any]]:
         return [effect for effect in self.sandbox.effects("hubspot") if effect["key"] not in self._earlier]
 
     def _contacts(self) -> list[dict[str, Any]]:
         return [row for row in self.sandbox.contacts() if row["properties"].get("email") not in self._earlier]
+
+    def _world(self) -> World:
+        unfinished, numbers = defaultdict(set), defaultdict(set)
+        for email, state, number in self.rows(_TOLD):
+            if state == "delivered":
+                numbers[email].add(number)
+            else:
+                unfinished[email].add(state)
+        return World(self._effects(), self._contacts(), self._told, unfinished, numbers)
 
     def _told(self, lead_id: str) -> Any:
         return self.lead(lead_id)

@@ -19,8 +19,8 @@ import psycopg
 import pytest
 import redis
 
-from config.demo_environment import free_port
 from tests.demo import wait_for
+from tests.ports import free_port
 
 _HOST = "127.0.0.1"
 

@@ -18,7 +18,7 @@ class Vendor:
     """A world as it should be after a history, to be broken."""
 
     def __init__(self, history):
-        self.effects, self.contacts, self.leads = [], [], {}
+        self.effects, self.contacts, self.leads, self.unfinished, self.numbers = [], [], {}, {}, {}
         for capture in history.promised:
             known = self.contact(capture.email)
             sent = {"email": capture.email, "firstname": capture.first_name, "message": capture.text}
@@ -27,7 +27,8 @@ class Vendor:
             if known:
                 known["properties"].update(sent)
             else:
-                self.contacts.append({"properties": dict(sent)})
+                self.contacts.append({"id": str(len(self.contacts)), "properties": dict(sent)})
+                self.numbers[capture.email] = {self.contacts[-1]["id"]}
 
     def contact(self, email):
         return next((row for row in self.contacts if row["properties"]["email"] == email), None)
@@ -35,9 +36,11 @@ class Vendor:
     def forget(self, email):
         self.contacts = [row for row in self.contacts if row["properties"]["email"] != email]
         self.effects = [effect for effect in self.effects if effect["key"] != email]
+        self.numbers.pop(email, None)
 
     def findings(self, history, **more):
-        world = World(self.effects, self.contacts, lambda lead_id: self.leads.get(lead_id, {}))
+        told = self.leads.get
+        world = World(self.effects, self.contacts, lambda id: told(id, {}), self.unfinished, self.numbers)
         return {(finding.kind, finding.email) for finding in check(history, world, **more)}
 
 
@@ -151,7 +154,7 @@ def test_an_enquiry_told_twice_in_one_breath_is_a_duplicate(victim):
 @for_any(victims())
 def test_a_contact_nobody_sent_is_unexpected(victim):
     history, vendor, _ = victim
-    vendor.contacts.append({"properties": {"email": "stranger@example.com", "firstname": "S"}})
+    vendor.contacts.append({"id": "9", "properties": {"email": "stranger@example.com", "firstname": "S"}})
 
     assert vendor.findings(history) == {("unexpected", "stranger@example.com")}
 
@@ -176,3 +179,20 @@ def test_an_older_name_at_the_vendor_is_stale(victim):
     vendor.contact(email)["properties"]["firstname"] = older.first_name
 
     assert vendor.findings(history) == {("stale", email)}
+
+
+@for_any(victims())
+def test_what_has_arrived_and_is_said_not_to_is_untrue(victim):
+    history, vendor, capture = victim
+    vendor.unfinished[capture.email] = {"needs_you"}
+
+    assert vendor.findings(history) == {("untrue", capture.email)}
+    assert vendor.findings(history, held={capture.email}) == set()
+
+
+@for_any(victims())
+def test_a_number_that_is_not_the_vendors_is_untrue(victim):
+    history, vendor, capture = victim
+    vendor.numbers[capture.email] = {"another"}
+
+    assert vendor.findings(history) == {("untrue", capture.email)}

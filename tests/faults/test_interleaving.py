@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
@@ -10,6 +11,7 @@ from integrations.drain import drain
 from integrations.models import Delivery
 from leads.models import Lead
 from leads.services import LeadData, Submission, group_capture
+from runtime.clock import db_now
 from tests.factories import ClientFactory, ConnectorFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.db]
@@ -88,16 +90,24 @@ def test_a_capture_that_meets_a_claimed_delivery_makes_one_of_its_own(sandbox, c
     assert sandbox.contacts()[0]["properties"]["firstname"] == "Anne"
 
 
-def test_a_capture_rolled_back_leaves_the_delivery_it_had_joined(sandbox, crm, client_row):
-    """Guard: joining changes nothing but the lock. Red when joining resets the row's state or time."""
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_capture_changes_nothing_of_the_delivery_it_joins(sandbox, crm, client_row, is_kept):
+    """Guard: joining takes the row's lock and nothing else. Red when the newer capture moves the time: whoever goes on
+    asking would have a vendor that is down asked all the time."""
     capture(client_row, "Anna")
+    later = db_now() + timedelta(hours=1)
+    Delivery.objects.update(tries=3, due_at=later)
     before = Delivery.objects.values().get()
-    with pytest.raises(AssertionError, match="gone"), uncommitted(lambda: _capture_and_fail(client_row)):
-        pass
-    assert Delivery.objects.values().get() == before
-    drain(crm.pk)
+    if is_kept:
+        capture(client_row, "Anne")
+    else:
+        with pytest.raises(AssertionError, match="gone"), uncommitted(lambda: _capture_and_fail(client_row)):
+            pass
 
-    assert sandbox.contacts()[0]["properties"]["firstname"] == "Anna"
+    assert Delivery.objects.values().get() == before
+    Delivery.objects.update(due_at=db_now())
+    drain(crm.pk)
+    assert sandbox.contacts()[0]["properties"]["firstname"] == ("Anne" if is_kept else "Anna")
 
 
 def test_two_claims_at_once_take_different_rows(crm, client_row):

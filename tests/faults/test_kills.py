@@ -28,9 +28,10 @@ def test_a_worker_killed_when_the_answer_is_on_its_way_does_not_lock_the_connect
 def _kill_the_worker(house, when):
     worker = house.pids()["worker"]
     house.sandbox.fault(vendor="hubspot", kill={"pid": worker, "when": when}, count=1)
-    house.capture()
-    house.await_new("worker", worker)
-    house.capture(house.history.captures[0].email)
+    with Callers(house):
+        first = house.capture()
+        house.await_new("worker", worker)
+        house.capture(first.email)
 
     house.check()
 

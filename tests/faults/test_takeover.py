@@ -6,12 +6,11 @@ import signal
 import pytest
 
 from tests.demo import wait_for
-from tests.faults.installation import is_stopped
 
 
 @pytest.mark.broker
 def test_a_worker_that_wakes_up_after_its_lease_does_not_have_the_last_word(house):
-    """Guards: settling asks for the fence, and who lost it sends once more. Red without `_send_once_more`.
+    """Guards: settling asks for the fence, and who lost it sends once more. Red without `_overtaken`.
 
     The old call reaches the vendor after the newer one of the worker that took over: the vendor must be told again.
     """
@@ -19,9 +18,8 @@ def test_a_worker_that_wakes_up_after_its_lease_does_not_have_the_last_word(hous
     house.sandbox.fault(vendor="hubspot", hang="before", count=1)
     old = house.capture()
     wait_for(house.request_open, "a call that hangs")
-    os.kill(first, signal.SIGSTOP)
+    house.stand_still(first)
     try:
-        wait_for(lambda: is_stopped(first), "a worker that stands still")
         house.another_worker()
         new = house.capture(old.email)
         wait_for(lambda: _name_there(house, old.email) == new.first_name, "the newer word at the vendor")
@@ -40,9 +38,8 @@ def test_a_worker_stopped_between_two_calls_does_not_send_what_another_has_taken
     house.sandbox.fault(vendor="hubspot", delay_ms=300, count=20)
     for _ in range(5):
         house.capture()
-    os.kill(first, signal.SIGSTOP)
+    house.stand_still(first)
     try:
-        wait_for(lambda: is_stopped(first), "a worker that stands still")
         house.another_worker()
         for capture in house.history.captures[:]:
             house.capture(capture.email)

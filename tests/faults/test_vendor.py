@@ -112,6 +112,7 @@ def test_a_429_for_ages_is_a_day_at_most_and_says_so(house, text):
         {"reset": "after"},
         {"garbage": True},
         {"body": "{}"},
+        {"status": 200, "body": "{}"},
         {"body": '{"results": [{"id": null}]}'},
         {"body": "[" * 100_000},
         {"huge": 2**26},

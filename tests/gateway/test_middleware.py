@@ -75,13 +75,13 @@ def server(tmp_path_factory):
         finally:
             process.terminate()
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 process.kill()
 
 
 def _wait_for(port):
-    for _ in range(200):
+    for _ in range(1200):
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
@@ -92,7 +92,7 @@ def _wait_for(port):
 
 
 def _post(port, body, **headers):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("POST", "/v1/nowhere", body, headers)
     answer = connection.getresponse()
     return answer.status, answer.read()

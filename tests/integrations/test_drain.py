@@ -197,7 +197,7 @@ def test_several_calls_are_on_the_wire_at_once(sandbox, crm, client_row, monkeyp
     assert len(sandbox.contacts()) == 6
 
 
-def wait_until(condition, seconds=20):
+def wait_until(condition, seconds=60):
     ends_at = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends_at, "it did not happen"

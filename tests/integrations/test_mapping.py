@@ -73,10 +73,10 @@ def test_a_mapping_that_can_not_work_names_its_field_and_no_value(expression):
     ],
 )
 def test_an_expression_that_explodes_is_stopped(expression):
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(Misconfigured, match="too"):
         map_fields({"bomb": expression}, VALUES)
-    assert time.perf_counter() - started < 0.25
+    assert time.thread_time() - started < 0.25
 
 
 def test_a_mapping_is_checked_before_it_is_stored():

@@ -182,10 +182,10 @@ def test_any_bytes_can_be_scrubbed(body):
     ],
 )
 def test_hostile_bodies_cost_little(text):
-    started = time.perf_counter()
+    started = time.thread_time()
     assert len(scrub_body(text.encode(), LIMIT)) <= LIMIT
     assert len(scrub_text(text)) <= 8001
-    assert time.perf_counter() - started < 0.25
+    assert time.thread_time() - started < 0.25
 
 
 def test_deep_and_wide_values_are_cut():

@@ -53,13 +53,13 @@ class Client:
         inputs = [{"id": "raw@example.com", "idProperty": "email", "properties": {}, "objectWriteTraceId": "t"}]
         text = json.dumps({"inputs": inputs} if body is None else body).encode()
         host, port = self.sandbox.url.removeprefix("http://").split(":")
-        connection = socket.create_connection((host, int(port)), timeout=10)
+        connection = socket.create_connection((host, int(port)), timeout=60)
         head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {HUBSPOT['Authorization']}\r\n{headers}"
         connection.sendall(f"{head}Content-Length: {len(text)}\r\n\r\n".encode() + text)
         return connection
 
 
-def eventually(condition: Callable[[], bool], timeout_seconds: float = 5) -> bool:
+def eventually(condition: Callable[[], bool], timeout_seconds: float = 60) -> bool:
     """Whether something becomes so in time."""
     end = time.monotonic() + timeout_seconds
     while not condition():

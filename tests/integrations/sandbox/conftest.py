@@ -20,6 +20,6 @@ def _sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 @pytest.fixture
 def client(_sandbox: Sandbox) -> Iterator[Client]:
     """A sandbox as on its first start."""
-    with httpx2.Client(base_url=_sandbox.url, timeout=10, trust_env=False) as http:
+    with httpx2.Client(base_url=_sandbox.url, timeout=60, trust_env=False) as http:
         http.post("/_reset")
         yield Client(http, _sandbox)

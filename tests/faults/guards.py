@@ -1,0 +1,376 @@
+"""Switches each guard off in a copy of the project, and shows that the scenario it is there for turns red.
+
+    python -m tests.faults.guards            every guard whose servers are named (DATABASE_URL, BROKER_URL)
+    python -m tests.faults.guards kills      those whose scenario's name holds a word
+
+A guard is switched off by changing the source text; where the text is not found any more, that is said.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+_COPIED_NOT = shutil.ignore_patterns(".git", ".*_cache", "__pycache__", "var", "*.sqlite3*")
+
+
+@dataclass(frozen=True)
+class Off:
+    """A guard switched off: the scenario that is to turn red, and `(file, text, other text)` for each change."""
+
+    scenario: str
+    guard: str
+    changes: tuple[tuple[str, str, str], ...]
+    broker: bool = False
+    postgresql: bool = False
+
+
+OFF = [
+    Off(
+        "test_kills.py::test_a_worker_killed_when_the_vendor_gets_the_request_sends_it_again",
+        "a delivery is settled after the vendor's answer",
+        (
+            (
+                "integrations/drain.py",
+                "            calls = CallLog(self._connector)\n",
+                "            calls = CallLog(self._connector)\n"
+                "            early = deliveries.Results(self._connector)\n"
+                "            for delivery in parcel.deliveries:\n"
+                "                early.add(delivery, Outcome.delivered('1'))\n"
+                "            early.save()\n",
+            ),
+        ),
+    ),
+    Off(
+        "test_kills.py::test_a_worker_killed_when_the_vendor_has_committed_makes_no_second_contact",
+        "what a vanished sender held waits again",
+        (("integrations/drain.py", "deliveries.recover_lapsed(connector)", "pass"),),
+    ),
+    Off(
+        "test_kills.py::test_a_worker_killed_when_the_answer_is_on_its_way_does_not_lock_the_connector",
+        "a drainer's lease runs out",
+        (
+            (
+                "integrations/drain.py",
+                "Q(lease_until=None) | Q(lease_until__lt=now), pk=",
+                "lease_until=None, pk=",
+            ),
+        ),
+    ),
+    Off(
+        "test_kills.py::test_a_web_server_killed_under_load_has_kept_what_it_accepted",
+        "the answer follows the commit",
+        (
+            (
+                "leads/capture.py",
+                "                captures = group_capture([entry.submission for entry in group])\n",
+                "                from django.db import transaction\n"
+                "                with transaction.atomic():\n"
+                "                    captures = group_capture([entry.submission for entry in group])\n"
+                "                    transaction.set_rollback(True)\n"
+                "            work = lambda: group_capture([entry.submission for entry in group])\n"
+                "            threading.Timer(0.05, work).start()\n",
+            ),
+        ),
+    ),
+    Off(
+        "test_kills.py::test_everything_killed_at_once_goes_on_where_it_was",
+        "a lead's delivery is a row of the capture's own transaction",
+        (
+            (
+                "leads/services.py",
+                "    outbox.put(everything)\n",
+                "    import threading\n    threading.Timer(0.5, outbox.put, [everything]).start()\n",
+            ),
+        ),
+    ),
+    Off(
+        "test_kills.py::test_a_rolling_restart_under_load_loses_nothing",
+        "what was claimed and not sent is put back, or taken up when its lease has lapsed",
+        (
+            ("integrations/drain.py", "deliveries.put_back(parcel.deliveries)", "pass"),
+            ("integrations/drain.py", "deliveries.recover_lapsed(connector)", "pass"),
+        ),
+    ),
+    Off(
+        "test_takeover.py::test_a_worker_that_wakes_up_after_its_lease_does_not_have_the_last_word",
+        "who lost the fence has the current state sent once more",
+        (("integrations/deliveries.py", "ids = outbox.put([outbox.Wanted(newest", "ids = ([outbox.Wanted(newest"),),
+    ),
+    Off(
+        "test_takeover.py::test_a_worker_stopped_between_two_calls_does_not_send_what_another_has_taken",
+        "a call starts only under a lease that outlives it",
+        (
+            (
+                "integrations/drain.py",
+                "if not parcel.keep() or not self._lease.keep():",
+                "if False:",
+            ),
+        ),
+    ),
+    Off(
+        "test_vendor.py::test_everything_captured_while_the_vendor_is_down_arrives_when_it_is_back",
+        "a vendor's trouble is tried again",
+        (("integrations/providers/replies.py", "status in _LATER or status >= 500", "status in _LATER"),),
+    ),
+    Off(
+        "test_vendor.py::test_everything_captured_while_the_vendor_hangs_and_then_is_gone_arrives_when_it_is_back",
+        "silence and a refused connection are tried again",
+        (
+            (
+                "integrations/egress.py",
+                'raise errors.RetryLater(str(err)[:200] or "No connection.", code=code) from err',
+                "raise errors.Refused(code=code) from err",
+            ),
+            (
+                "integrations/egress.py",
+                'raise errors.OutcomeUnknown("No whole answer came in time.") from err',
+                "raise errors.Refused() from err",
+            ),
+        ),
+    ),
+    Off(
+        "test_vendor.py::test_two_enquiries_while_the_vendor_is_down_both_arrive",
+        "a delivery tells every enquiry since the last that arrived",
+        (
+            (
+                "leads/subjects.py",
+                "            result[activity.lead_id].append(",
+                "            result[activity.lead_id].clear()\n            result[activity.lead_id].append(",
+            ),
+        ),
+    ),
+    Off(
+        "test_vendor.py::test_a_429_is_waited_out",
+        "429 closes the quota for as long as it says",
+        (("integrations/guard.py", "_told(lambda: self._quota.close(pause))", "pass"),),
+    ),
+    Off(
+        "test_vendor.py::test_a_429_may_say_how_long_in_any_shape",
+        "a Retry-After that can't be read is none",
+        (("integrations/providers/replies.py", "except (ValueError, TypeError, IndexError):", "except IndexError:"),),
+    ),
+    Off(
+        "test_vendor.py::test_a_429_for_ages_is_a_day_at_most_and_says_so",
+        "Retry-After is a day at most",
+        (
+            (
+                "integrations/providers/replies.py",
+                "return min(float(text[:9]), _LONGEST_RETRY_AFTER)",
+                "return float(text)",
+            ),
+            (
+                "integrations/providers/replies.py",
+                "return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)",
+                "return max(seconds, 0.0)",
+            ),
+            ("integrations/retries.py", "min(retry_after, _LONGEST_RETRY_AFTER)", "retry_after"),
+        ),
+    ),
+    Off(
+        "test_vendor.py::test_an_answer_that_says_nothing_means_to_ask_again[status-body]",
+        "who isn't in the answer is unknown: not delivered",
+        (
+            (
+                "integrations/providers/hubspot/contacts.py",
+                "or Outcome.unknown() for contact",
+                "or Outcome.delivered('1') for contact",
+            ),
+        ),
+    ),
+    Off(
+        "test_vendor.py::test_an_answer_that_says_nothing_means_to_ask_again[body0]",
+        "who isn't in the answer is unknown: not refused",
+        (
+            (
+                "integrations/providers/hubspot/contacts.py",
+                "or Outcome.unknown() for contact",
+                "or Outcome.rejected('refused') for contact",
+            ),
+        ),
+    ),
+    Off(
+        "test_vendor.py::test_a_bad_record_does_not_hold_up_the_others",
+        "a 2xx that failed inside is a failure",
+        (
+            (
+                "integrations/providers/hubspot/contacts.py",
+                "found[key] = problem.outcome()",
+                "found[key] = Outcome.delivered('1')",
+            ),
+        ),
+    ),
+    Off(
+        "test_outage.py::test_a_vendor_down_for_long_gets_everything_by_itself[600]",
+        "an open breaker lets a probe through",
+        (("integrations/breaker.py", "        if cache.add(f", "        if False and cache.add(f"),),
+    ),
+    Off(
+        "test_outage.py::test_a_vendor_down_for_long_gets_everything_by_itself[216000]",
+        "trouble is tried again for three days",
+        (("integrations/retries.py", "TROUBLE = (10, MINUTE, ", "TROUBLE = (10, MINUTE)\n_OFF = ("),),
+    ),
+    Off(
+        "test_outage.py::test_a_vendor_that_never_comes_back_leaves_nobody_without_a_word",
+        "after the last try a person is asked",
+        (
+            ("integrations/retries.py", "    if tries > len(table):\n", "    if tries > 10**9:\n"),
+            ("integrations/retries.py", "table[tries - 1]", "table[(tries - 1) % len(table)]"),
+        ),
+    ),
+    Off(
+        "test_clock.py::test_a_clock_that_jumps_during_a_call_makes_no_second_contact",
+        "who holds the fence may settle, however late",
+        (
+            (
+                "integrations/outbox.py",
+                "AND d.state = 'sending' RETURNING id\"",
+                "AND d.state = 'sending' AND d.lease_until > '\" + str(db_now())[:26] + \"' RETURNING id\"",
+            ),
+        ),
+    ),
+    Off(
+        "test_clock.py::test_a_clock_that_went_back_holds_work_up_only_until_it_has_caught_up",
+        "a lease is a time, not a lock for ever",
+        (("integrations/drain.py", "deliveries.recover_lapsed(connector)", "pass"),),
+    ),
+    Off(
+        "test_clock.py::test_a_clock_that_jumps_all_the_time_loses_nothing",
+        "due and lease times are compared with the clock that wrote them",
+        (
+            (
+                "integrations/outbox.py",
+                "        with turns.writing(), transaction.atomic():\n            now = db_now()\n",
+                "        with turns.writing(), transaction.atomic():\n            now = datetime.now().astimezone()\n",
+            ),
+        ),
+    ),
+    Off(
+        "test_races.py::test_a_capture_after_any_statement_of_the_drainer_is_told_too",
+        "a lead is read before its enquiries, and those only up to its revision",
+        (
+            (
+                "leads/subjects.py",
+                "    enquiries = _enquiries(told, {lead.pk: lead.revision for lead in leads})\n",
+                "    enquiries = _enquiries(told, {lead.pk: lead.revision for lead in leads})\n"
+                "    leads = list(Lead.objects.filter(pk__in=told))\n",
+            ),
+        ),
+    ),
+    Off(
+        "test_interleaving.py::test_a_claim_passes_over_what_an_open_capture_has_joined_and_then_sees_it",
+        "joining locks the row that is joined",
+        (("integrations/outbox.py", "DO UPDATE SET operation = excluded.operation", "DO NOTHING"),),
+        postgresql=True,
+    ),
+    Off(
+        "test_interleaving.py::test_a_capture_that_meets_a_claimed_delivery_makes_one_of_its_own",
+        "only a waiting delivery can be joined",
+        (
+            (
+                "integrations/outbox.py",
+                "subject_id, operation) WHERE state = 'waiting' \"",
+                "subject_id, operation) WHERE state IN ('waiting', 'sending') \"",
+            ),
+            (
+                "integrations/migrations/0001_initial.py",
+                "condition=models.Q(('state', 'waiting')), fields=('connector', 'subject_kind'",
+                "condition=models.Q(state__in=['waiting', 'sending']), fields=('connector', 'subject_kind'",
+            ),
+        ),
+        postgresql=True,
+    ),
+    Off(
+        "test_interleaving.py::test_a_capture_changes_nothing_of_the_delivery_it_joins",
+        "joining takes the row's lock and nothing else",
+        (
+            (
+                "integrations/outbox.py",
+                "DO UPDATE SET operation = excluded.operation",
+                "DO UPDATE SET operation = excluded.operation, due_at = excluded.due_at",
+            ),
+        ),
+        postgresql=True,
+    ),
+    Off(
+        "test_interleaving.py::test_two_claims_at_once_take_different_rows",
+        "a claim passes over locked rows",
+        (("integrations/outbox.py", "select_for_update(skip_locked=True, of=", "select_for_update(of="),),
+        postgresql=True,
+    ),
+    Off(
+        "test_broker.py::test_without_a_broker_leads_are_taken_as_before_and_delivered",
+        "a request never talks to the broker",
+        (("runtime/wakeups.py", "lambda: wakeups.put(kind, id)", "lambda: wakeups.actor.send(kind, id)"),),
+        broker=True,
+    ),
+    Off(
+        "test_broker.py::test_without_a_broker_leads_are_taken_as_before_and_delivered",
+        "the clock runs what it can't announce",
+        (("runtime/worker.py", "self._without_broker.submit(_run_without_broker, kind, id)", "pass"),),
+        broker=True,
+    ),
+    Off(
+        "test_broker.py::test_a_broker_wiped_under_its_users_loses_nothing_and_carries_hints_again",
+        "the clock finds due work that nobody announced",
+        (("runtime/worker.py", "self._announce_due()", "pass"),),
+        broker=True,
+    ),
+    Off(
+        "test_database.py::test_a_database_that_crashes_under_load_loses_nothing_that_was_accepted",
+        "the clock outlives a database that doesn't answer",
+        (("runtime/worker.py", "except DatabaseError as err:", "except ZeroDivisionError as err:"),),
+        postgresql=True,
+    ),
+    Off(
+        "test_database.py::test_a_database_that_crashes_under_load_loses_nothing_that_was_accepted",
+        "a thread lets go of a database connection that broke",
+        (("config/broker.py", ", DatabaseConnections()]", "]"),),
+        postgresql=True,
+    ),
+]
+
+
+def main(words: list[str]) -> int:
+    """Try every guard that is asked for; returns 0 where each scenario turned red."""
+    wanted = [off for off in OFF if not words or any(word in off.scenario for word in words)]
+    green = [off for off in wanted if _can_run(off) and not _is_red(off)]
+    return 1 if green else 0
+
+
+def _can_run(off: Off) -> bool:
+    has_broker = bool(os.environ.get("BROKER_URL"))
+    has_postgresql = os.environ.get("DATABASE_URL", "").startswith("postgres")
+    return (has_broker or not off.broker) and (has_postgresql or not off.postgresql)
+
+
+def _is_red(off: Off) -> bool:
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="shopbotly-guards-") as folder:
+        copy = Path(folder) / "project"
+        shutil.copytree(ROOT, copy, symlinks=True, ignore=_COPIED_NOT)
+        for file, text, other in off.changes:
+            source = (copy / file).read_text()
+            if source.count(text) != 1:
+                print(f"STALE  {off.guard}: {file} has {source.count(text)} times {text.strip()!r}", flush=True)
+                return False
+            (copy / file).write_text(source.replace(text, other))
+        command = [sys.executable, "-m", "pytest", "-q", "-x", f"tests/faults/{off.scenario}"]
+        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    said = re.findall(r"^E +(.*)$", done.stdout, re.MULTILINE)
+    how = next((line for line in said if re.search(r"lost|silent|dupl|stale|unexp|still not", line)), (said or [""])[0])
+    verdict = {0: "GREEN", 1: "red"}.get(done.returncode, f"code {done.returncode}")
+    print(
+        f"{verdict:5} {time.monotonic() - started:4.0f} s  {off.scenario}\n    {off.guard}\n    {how[:200]}", flush=True
+    )
+    return done.returncode == 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
