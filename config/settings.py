@@ -20,6 +20,9 @@ CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
 TRUSTED_PROXIES = env_list("TRUSTED_PROXIES")
 EGRESS_ALLOW = env_list("EGRESS_ALLOW")
 
+# Hashes by which erased people and the addresses of consents are recognised; kept where SECRET_KEY changes.
+PERSON_HASH_KEY = env_str("PERSON_HASH_KEY") or SECRET_KEY
+
 DATABASES = {"default": database(env_str("DATABASE_URL"), DATA_DIR)}
 # Installations that share a broker or a cache must not take each other's hints and counters.
 INSTALLATION = fingerprint(*(str(DATABASES["default"].get(name, "")) for name in ("HOST", "PORT", "NAME")))

@@ -230,10 +230,13 @@ class Turn:
     ) -> None:
         revisions = {pk: known.revision for pk, known in told.items()}
         loaded = subjects.load(batch[0].subject_kind, revisions)
+        unwanted = self._unwanted(batch)
         for delivery in batch:
             subject = loaded.get(delivery.subject_id)
             if subject is None:
                 results.cancel(delivery, "subject_gone")
+            elif delivery.subject_id in unwanted:
+                results.skip(delivery, "filtered")
             elif not self._can_tell(subject.contact):
                 results.skip(delivery, "no_identifier")
             else:
@@ -245,6 +248,14 @@ class Turn:
                     results.add(delivery, Outcome.rejected(err.code, err.words))
                     continue
                 parcel.add(delivery, contact)
+
+    def _unwanted(self, batch: Sequence[Delivery]) -> set[uuid.UUID]:
+        """Return who has withdrawn since what this connector asks for: a withdrawal counts up to the last moment."""
+        lead_filter = self._connector.lead_filter
+        if not lead_filter.get("purposes") or batch[0].subject_kind != "lead":
+            return set()
+        ids = [delivery.subject_id for delivery in batch]
+        return {seen.id for seen in subjects.surveyor("lead").some(lead_filter, ids) if not seen.qualifies}
 
     def _pack_erasures(
         self, batch: Sequence[Delivery], told: "Mapping[uuid.UUID, Told]", parcel: Parcel, results: deliveries.Results

@@ -15,12 +15,13 @@ class LeadsConfig(AppConfig):
     def ready(self) -> None:
         """Say how leads are loaded for deliveries and gone through for a connector; make our own work known."""
         from integrations import subjects as kinds
-        from leads import subjects
+        from leads import consents, subjects
         from leads.exports import chores
         from leads.exports import jobs as exports
         from leads.survey import LeadSurvey
-        from runtime import jobs, periodic
+        from runtime import events, jobs, periodic
 
         kinds.register("lead", subjects.load, LeadSurvey())
+        events.subscribe(consents.UNSUBSCRIBED, consents.on_unsubscribed)
         jobs.register(exports.WORK)
         periodic.register("exports", timedelta(minutes=1), chores.run)

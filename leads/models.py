@@ -94,12 +94,16 @@ class Reference(models.Model):
 class Activity(models.Model):
     """Something that happened with a lead: a capture with its enquiry, a change, a merge.
 
-    `changes` is `{field: [before, after]}`; `revision` is the lead's revision that this activity made.
+    `changes` is `{field: [before, after]}`; `revision` is the lead's revision that this activity made; `said_by` names
+    the person or vendor where it wasn't a client.
     """
 
     class Kind(models.TextChoices):
         CAPTURED = "captured", "captured"
         UPDATED = "updated", "updated"
+        CONSENT = "consent", "consent"
+        MERGED = "merged", "merged"
+        IMPORTED = "imported", "imported"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="activities")
@@ -111,6 +115,7 @@ class Activity(models.Model):
     source = models.JSONField(default=dict, blank=True)
     conversation_id = models.UUIDField(null=True, blank=True)
     changes = models.JSONField(default=dict, blank=True)
+    said_by = models.CharField(max_length=150, blank=True)
 
     class Meta:
         verbose_name_plural = "activities"
@@ -121,7 +126,17 @@ class Activity(models.Model):
 
 
 class Consent(models.Model):
-    """A statement of a lead about one purpose; the newest per purpose is in force."""
+    """A statement of a lead about one purpose; the newest per purpose is in force.
+
+    `channel` and `locale` are where and in which language it was asked; `address_hash` stands for the e-mail address or
+    phone number it is about (`runtime.hashes`).
+    """
+
+    class Source(models.TextChoices):
+        API = "api", "a chatbot"
+        ADMIN = "admin", "a person here"
+        VENDOR = "vendor", "another system"
+        IMPORT = "import", "an import"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="consents")
@@ -129,6 +144,10 @@ class Consent(models.Model):
     granted = models.BooleanField()
     wording = models.TextField(blank=True)
     version = models.CharField(max_length=40, blank=True)
+    channel = models.CharField(max_length=60, blank=True)
+    locale = models.CharField(max_length=35, blank=True)
+    source = models.CharField(max_length=8, choices=Source, default=Source.API)
+    address_hash = models.CharField(max_length=64, blank=True, db_index=True)
     at = models.DateTimeField(default=db_now)
     recorded_at = models.DateTimeField(default=db_now)
     client = models.ForeignKey(Client, null=True, on_delete=models.SET_NULL)

@@ -93,3 +93,21 @@ CAPTURE_EXAMPLE = {
         }
     ],
 }
+
+
+class ConsentInForce(serializers.Serializer[Any]):
+    """The newest statement about a purpose."""
+
+    purpose = serializers.CharField()
+    granted = serializers.BooleanField()
+    is_confirmed = serializers.BooleanField()
+    version = serializers.CharField(allow_blank=True)
+    at = serializers.DateTimeField()
+
+
+class ConsentsAnswer(serializers.Serializer[Any]):
+    """What a lead agrees to, and where it stands at each connector."""
+
+    id = serializers.UUIDField()
+    consents = ConsentInForce(many=True)
+    deliveries = DeliveryBrief(many=True)

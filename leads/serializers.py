@@ -105,6 +105,13 @@ class ConsentSerializer(StrictSerializer):
     wording = Text(max_length=4000)
     version = Line(max_length=40)
     at = Moment(required=False)
+    channel = Line(required=False, max_length=60, allow_blank=True)
+    locale = serializers.RegexField(
+        r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$",
+        required=False,
+        max_length=35,
+        error_messages={"invalid": "Use a language tag such as de or pt-BR."},
+    )
 
 
 class LeadCaptureSerializer(StrictSerializer):
@@ -149,6 +156,12 @@ def read_lead(body: Any) -> LeadData:
     values = dict(_CAPTURE.run_validation(body))
     consent = tuple(ConsentGiven(**given) for given in values.pop("consent", ()))
     return LeadData(consent=consent, **values)
+
+
+class ConsentsSerializer(StrictSerializer):
+    """What a known lead agreed to or withdrew."""
+
+    consent = serializers.ListField(child=ConsentSerializer(), min_length=1, max_length=20)
 
 
 class LeadBatchSerializer(StrictSerializer):

@@ -12,7 +12,8 @@ from django.db import transaction
 from gateway.models import Client
 from integrations import outbox
 from integrations.models import Delivery
-from leads import routing
+from leads import consents, routing
+from leads.consents import ConsentGiven as ConsentGiven
 from leads.identity import Identifiers, Known, Match
 from leads.models import Activity, Consent, Lead, Reference
 from runtime import wakeups
@@ -20,17 +21,6 @@ from runtime.clock import db_now
 from runtime.inserts import insert
 
 _DETAILS = ("first_name", "last_name", "company", "phone")
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentGiven:
-    """What a person agreed to, in the words they saw."""
-
-    purpose: str
-    granted: bool
-    wording: str = ""
-    version: str = ""
-    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +77,7 @@ class Submission:
     data: LeadData
     is_trusted: bool = True
     remember: Remember | None = None
+    source: str = Consent.Source.API
 
     @property
     def identifiers(self) -> Identifiers:
@@ -214,16 +205,8 @@ def _activity(
 
 
 def _consent(lead: Lead, submission: Submission, given: ConsentGiven, now: datetime) -> Consent:
-    return Consent(
-        lead=lead,
-        purpose=given.purpose,
-        granted=given.granted,
-        wording=given.wording,
-        version=given.version,
-        at=given.at or now,
-        recorded_at=now,
-        client=submission.client,
-        is_confirmed=submission.is_trusted,
+    return consents.statement_of(
+        lead, given, client=submission.client, source=submission.source, is_confirmed=submission.is_trusted, now=now
     )
 
 
@@ -235,6 +218,8 @@ def _enqueue(submissions: Sequence[Submission], captures: Sequence[Capture]) -> 
         given = purposes.setdefault(capture.lead.pk, {})
         given |= {consent.purpose: consent.granted for consent in submission.data.consent}
     routes = routing.routes()
+    if any(route.lead_filter.get("purposes") for route in routes):
+        _add_earlier_purposes(purposes, captures)
     wanted = {pk: routing.wanted(lead, routes, purposes[pk]) for pk, lead in leads.items()}
     everything = [want for wants in wanted.values() for want in wants]
     routing.drop_old_skips(everything)
@@ -247,6 +232,13 @@ def _enqueue(submissions: Sequence[Submission], captures: Sequence[Capture]) -> 
             (names[want.connector_id], want.operation, "skipped" if want.skipped_because else "waiting")
             for want in wanted[capture.lead.pk]
         ]
+
+
+def _add_earlier_purposes(purposes: dict[uuid.UUID, dict[str, bool]], captures: Sequence[Capture]) -> None:
+    """Add what leads that were known said before: the newest per purpose is in force."""
+    known = {capture.lead.pk for capture in captures if not capture.created}
+    for lead_id, statements in consents.in_force(known).items() if known else ():
+        purposes[lead_id] = consents.purposes_of(statements.values())
 
 
 def deliveries_of(lead_id: uuid.UUID) -> list[Delivery]:

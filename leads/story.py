@@ -28,6 +28,14 @@ class Step:
     delivery: Delivery | None = None
 
 
+_HAPPENED: dict[str, str] = {
+    Activity.Kind.CAPTURED: "Captured by",
+    Activity.Kind.CONSENT: "Consent changed, as told by",
+    Activity.Kind.MERGED: "Merged by",
+    Activity.Kind.IMPORTED: "Imported by",
+}
+
+
 def story(lead: Lead) -> list[Step]:
     """Return everything that happened with a lead, oldest first; two statements."""
     activities = [_of_activity(row) for row in lead.activities.select_related("client").order_by("revision", "pk")]
@@ -37,9 +45,10 @@ def story(lead: Lead) -> list[Step]:
 
 def _of_activity(activity: Activity) -> Step:
     whom = activity.client.name if activity.client else "a client that no longer exists"
-    happened = "Captured" if activity.kind == Activity.Kind.CAPTURED else "Heard from again"
+    whom = activity.said_by or whom
+    happened = _HAPPENED.get(activity.kind, "Heard from again by")
     changes = [(name, *pair) for name, pair in activity.changes.items() if isinstance(pair, list) and len(pair) == 2]
-    return Step(activity.at, f"{happened} by {whom}", message=activity.message, changes=changes)
+    return Step(activity.at, f"{happened} {whom}", message=activity.message, changes=changes)
 
 
 def _of_delivery(delivery: Delivery) -> Step:

@@ -7,7 +7,8 @@ from typing import Any
 
 from integrations.providers.base import Contact, Enquiry
 from integrations.subjects import Loaded
-from leads.models import Activity, Consent, Lead, Reference
+from leads.consents import in_force, purposes_of
+from leads.models import Activity, Lead, Reference
 
 
 def load(told: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, Loaded]:
@@ -15,13 +16,16 @@ def load(told: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, Loaded]:
     # Read first: what is captured from here on has a later revision, and a delivery of its own that tells it.
     leads = list(Lead.objects.filter(pk__in=told))
     enquiries = _enquiries(told, {lead.pk: lead.revision for lead in leads})
-    consents = _consents(told)
+    consents = in_force(told)
     references = dict(Reference.objects.filter(lead__in=told).order_by("-pk").values_list("lead_id", "value"))
     result = {}
     for lead in leads:
         values = _values(lead, references.get(lead.pk, ""), enquiries[lead.pk])
         contact = Contact(
-            id=str(lead.pk), values=values, enquiries=tuple(enquiries[lead.pk]), consents=consents[lead.pk]
+            id=str(lead.pk),
+            values={**values, "consents": {name: said.words for name, said in consents[lead.pk].items()}},
+            enquiries=tuple(enquiries[lead.pk]),
+            consents=purposes_of(consents[lead.pk].values()),
         )
         result[lead.pk] = Loaded(contact, lead.revision)
     return result
@@ -49,12 +53,4 @@ def _enquiries(told: Mapping[uuid.UUID, int], known: Mapping[uuid.UUID, int]) ->
         if told[activity.lead_id] < activity.revision <= known.get(activity.lead_id, 0):
             page = str(activity.source.get("page_url") or "")
             result[activity.lead_id].append(Enquiry(activity.at, activity.message, page))
-    return result
-
-
-def _consents(told: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, dict[str, bool]]:
-    """Return the newest statement per purpose."""
-    result: dict[uuid.UUID, dict[str, bool]] = defaultdict(dict)
-    for consent in Consent.objects.filter(lead__in=told).order_by("at", "pk"):
-        result[consent.lead_id][consent.purpose] = consent.granted
     return result

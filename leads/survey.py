@@ -1,14 +1,14 @@
 """Leads gone through for a connector: all of them in turn, or some that were left out before."""
 
 import uuid
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
 
 from integrations.subjects import Surveyed
-from leads.models import Consent, Lead
+from leads.consents import InForce, in_force, purposes_of
+from leads.models import Lead
 from leads.routing import qualifies
 
 
@@ -31,17 +31,12 @@ class LeadSurvey:
 
 def _surveyed(lead_filter: Mapping[str, Any], rows: QuerySet[Lead]) -> list[Surveyed]:
     leads = list(rows.only("client", "source", "revision", "updated_at"))
-    given = _consents([lead.pk for lead in leads]) if lead_filter.get("purposes") else {}
+    given = in_force([lead.pk for lead in leads]) if lead_filter.get("purposes") else {}
     return [
-        Surveyed(lead.pk, lead.revision, lead.updated_at, qualifies(lead_filter, lead, given.get(lead.pk, {})))
+        Surveyed(lead.pk, lead.revision, lead.updated_at, qualifies(lead_filter, lead, _purposes(given, lead)))
         for lead in leads
     ]
 
 
-def _consents(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[str, bool]]:
-    """Return what each lead agrees to: the newest statement per purpose."""
-    given: dict[uuid.UUID, dict[str, bool]] = defaultdict(dict)
-    statements = Consent.objects.filter(lead__in=ids).order_by("at", "pk")
-    for lead_id, purpose, granted in statements.values_list("lead", "purpose", "granted"):
-        given[lead_id][purpose] = granted
-    return given
+def _purposes(given: Mapping[uuid.UUID, Mapping[str, InForce]], lead: Lead) -> dict[str, bool]:
+    return purposes_of(given[lead.pk].values()) if lead.pk in given else {}

@@ -13,7 +13,10 @@ LONGEST_TYPE = 64
 LONGEST_VALUE = 100
 
 CANONICAL = frozenset(
-    {"order.created", "order.updated", "order.shipped", "order.delivered", "order.cancelled", "stock.changed"}
+    {
+        *("order.created", "order.updated", "order.shipped", "order.delivered", "order.cancelled"),
+        *("stock.changed", "contact.unsubscribed"),
+    }
 )
 """The event types that mean the same from every source; others carry their source's name."""
 
@@ -25,6 +28,8 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "carrier": ("carrier",),
     "sku": ("sku",),
 }
+# Whom a consent is about; no other event tells us who it is about.
+_CONTACT_FIELDS: Mapping[str, tuple[str, ...]] = {"email": ("email", "email_address"), "purpose": ("purpose",)}
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 
@@ -72,7 +77,7 @@ def read(source_name: str, body: Any) -> Reading:
         raise Unreadable('The event has no name: "event" is missing, empty or not a text.')
     if name not in CANONICAL:
         return Reading(foreign_type(source_name, name), "", {"source": source_name, "body": body})
-    fields = _canonical_fields(body)
+    fields = _canonical_fields(body, _CONTACT_FIELDS if name.startswith("contact.") else _FIELDS)
     return Reading(name, _subject(name, fields), {"source": source_name, **fields})
 
 
@@ -82,11 +87,9 @@ def foreign_type(source_name: str, name: str) -> str:
     return f"webhook.{source}.{name}"[:LONGEST_TYPE].rstrip(".")
 
 
-def _canonical_fields(body: Mapping[str, Any]) -> dict[str, str]:
+def _canonical_fields(body: Mapping[str, Any], known: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     """Return what is known of the fields that a canonical event may have, as texts."""
-    found = {
-        field: next(filter(None, (_text(body.get(name)) for name in names)), "") for field, names in _FIELDS.items()
-    }
+    found = {field: next(filter(None, (_text(body.get(name)) for name in names)), "") for field, names in known.items()}
     return {field: value for field, value in found.items() if value}
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -16,7 +16,9 @@ from django.utils.safestring import SafeString
 from integrations import deliveries
 from integrations.models import Delivery
 from leads import selection
+from leads.admin.consents import ConsentPages
 from leads.admin.filters import FILTERS, asked_for
+from leads.consents import newest
 from leads.exports.services import may_see_personal
 from leads.exports.stream import leads_csv
 from leads.models import Lead
@@ -48,7 +50,7 @@ class LeadList(PageList):
 
 
 @admin.register(Lead)
-class LeadAdmin(RecordAdmin):
+class LeadAdmin(ConsentPages, RecordAdmin):
     """People who showed interest. They are changed where they are worked on, in the CRM; here is what happened."""
 
     change_form_template = "leads/lead.html"
@@ -68,6 +70,10 @@ class LeadAdmin(RecordAdmin):
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[PageList]:
         """Use the list that knows the deliveries of its page."""
         return LeadList
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the pages about consents."""
+        return [*self.consent_urls(), *super().get_urls()]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -149,7 +155,8 @@ class LeadAdmin(RecordAdmin):
         return {
             "lead": record,
             "story": story(record),
-            "consents": record.consents.order_by("-at"),
+            "consents": newest(record),
+            "may_press": self.has_press_permission(request, record),
             "references": record.references.select_related("client"),
             "utm": record.source.get("utm") if isinstance(record.source.get("utm"), dict) else {},
             "may_see_calls": request.user.has_perm("integrations.view_call"),

@@ -1,0 +1,219 @@
+"""The consent ledger: what people agreed to, what is in force, and which call to a vendor it makes legal."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, cast
+
+from django.db import transaction
+
+from gateway.models import Client
+from integrations import outbox
+from integrations.models import Connector, Delivery
+from leads import routing
+from leads.identity import NotAnIdentifier, email_normalized
+from leads.models import Activity, Consent, Lead
+from runtime import wakeups
+from runtime.clock import db_now
+from runtime.hashes import person_hash
+
+if TYPE_CHECKING:
+    from runtime.models import Event
+
+Source = Consent.Source
+LegalCall = Literal["subscribe", "double_opt_in", "unsubscribe", "none"]
+UNSUBSCRIBED = "contact.unsubscribed"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentGiven:
+    """What a person agreed to or withdrew, in the words they saw."""
+
+    purpose: str
+    granted: bool
+    wording: str = ""
+    version: str = ""
+    at: datetime | None = None
+    channel: str = ""
+    locale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What somebody last said about one purpose."""
+
+    purpose: str
+    granted: bool
+    is_confirmed: bool
+    at: datetime
+    version: str = ""
+
+    @property
+    def words(self) -> str:
+        """What mappings and files say of it: granted, unconfirmed or withdrawn."""
+        if not self.granted:
+            return "withdrawn"
+        return "granted" if self.is_confirmed else "unconfirmed"
+
+
+def legal_call(statement: InForce | None) -> LegalCall:
+    """Return which call at a vendor a statement makes legal.
+
+    Nobody is subscribed who didn't say so, nobody silently re-subscribed: what isn't confirmed only lets the vendor
+    ask (double opt-in), and a withdrawal is told.
+    """
+    if statement is None:
+        return "none"
+    if not statement.granted:
+        return "unsubscribe"
+    return "subscribe" if statement.is_confirmed else "double_opt_in"
+
+
+def in_force(lead_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, dict[str, InForce]]:
+    """Return the newest statement per lead and purpose, in one statement."""
+    found: dict[uuid.UUID, dict[str, InForce]] = defaultdict(dict)
+    rows = Consent.objects.filter(lead__in=lead_ids).order_by("at", "pk")
+    for lead_id, purpose, *said in rows.values_list("lead", "purpose", "granted", "is_confirmed", "at", "version"):
+        found[lead_id][str(purpose)] = InForce(str(purpose), *cast("tuple[bool, bool, datetime, str]", tuple(said)))
+    return found
+
+
+def newest(lead: Lead) -> list[Consent]:
+    """Return the statements in force of one lead with their wording, by purpose."""
+    found = {said.purpose: said for said in lead.consents.order_by("at", "pk")}
+    return [said for _, said in sorted(found.items())]
+
+
+def purposes_of(statements: Iterable[InForce]) -> dict[str, bool]:
+    """Return purpose → whether it is consented to, as lead filters look at it."""
+    return {statement.purpose: statement.granted for statement in statements}
+
+
+def statement_of(
+    lead: Lead, given: ConsentGiven, *, client: Client | None, source: str, is_confirmed: bool, now: datetime
+) -> Consent:
+    """Return the ledger's row of what was said; the caller writes it."""
+    return Consent(
+        lead=lead,
+        purpose=given.purpose,
+        granted=given.granted,
+        wording=given.wording,
+        version=given.version,
+        channel=given.channel or str(lead.source.get("channel") or "")[:60],
+        locale=given.locale,
+        source=source,
+        address_hash=address_hash(lead),
+        # A statement about the future would stay the newest for ever.
+        at=min(given.at or now, now),
+        recorded_at=now,
+        client=client,
+        is_confirmed=is_confirmed,
+    )
+
+
+def address_hash(lead: Lead) -> str:
+    """Return the hash of the address that a consent is about: it doesn't move on to another address."""
+    if lead.email:
+        return person_hash("email", lead.email)
+    return person_hash("phone", lead.phone) if lead.phone else ""
+
+
+def consents_record(
+    *,
+    lead: Lead,
+    given: Sequence[ConsentGiven],
+    client: Client | None = None,
+    source: str = Source.API,
+    is_confirmed: bool = True,
+    who: str = "",
+) -> Lead:
+    """Write down what somebody said, and have every connector learn of it in the same transaction.
+
+    What waits at a connector that doesn't want the lead any more is not sent; the drainer looks again before it calls.
+    """
+    now = db_now()
+    with transaction.atomic():
+        known = Lead.objects.select_for_update().get(pk=lead.pk)
+        before = purposes_of(in_force([known.pk])[known.pk].values())
+        rows = [
+            statement_of(known, each, client=client, source=source, is_confirmed=is_confirmed, now=now)
+            for each in given
+        ]
+        Consent.objects.bulk_create(rows)
+        known.revision += 1
+        known.updated_at = now
+        known.save(update_fields=["revision", "updated_at"])
+        after = purposes_of(in_force([known.pk])[known.pk].values())
+        Activity.objects.create(
+            lead=known,
+            at=now,
+            kind=Activity.Kind.CONSENT,
+            client=client,
+            revision=known.revision,
+            changes=_changes(before, after),
+            said_by=who[:150],
+        )
+        _tell(known, after)
+    return known
+
+
+def _changes(before: Mapping[str, bool], after: Mapping[str, bool]) -> dict[str, list[str]]:
+    words = {True: "granted", False: "withdrawn", None: ""}
+    return {
+        f"consent {purpose}": [words[before.get(purpose)], words[granted]]
+        for purpose, granted in after.items()
+        if before.get(purpose) != granted
+    }
+
+
+def _tell(lead: Lead, purposes: Mapping[str, bool]) -> None:
+    """Put deliveries in where the lead goes now; what waits where it no longer goes is skipped."""
+    wanted = routing.wanted(lead, routing.routes(), purposes)
+    unwanted = {want.connector_id for want in wanted if want.skipped_because}
+    waiting = Delivery.objects.filter(
+        subject_kind="lead", subject_id=lead.pk, connector__in=unwanted, state=Delivery.State.WAITING
+    )
+    waiting.exclude(operation=outbox.ERASE).update(**outbox.closing(Delivery.State.SKIPPED, "filtered"))
+    sent = [want for want in wanted if not want.skipped_because]
+    known = set(Delivery.objects.for_subject("lead", lead.pk).values_list("connector_id", flat=True))
+    # Who never heard of the lead hears of it now if the consent is what was missing, and is marked if not.
+    outbox.put([*sent, *(want for want in wanted if want.skipped_because and want.connector_id not in known)])
+    for connector_id in {want.connector_id for want in sent}:
+        wakeups.wake("connector", str(connector_id))
+
+
+def consent_withdraw(*, lead: Lead, purpose: str, source: str, who: str = "", client: Client | None = None) -> Lead:
+    """Write down that somebody withdrew; the wording is that of the consent it ends."""
+    last = Consent.objects.filter(lead=lead, purpose=purpose).order_by("-at", "-pk").first()
+    given = ConsentGiven(purpose, granted=False)
+    if last is not None:
+        given = replace(given, wording=last.wording, version=last.version, locale=last.locale)
+    return consents_record(lead=lead, given=[given], source=source, who=who, client=client)
+
+
+def on_unsubscribed(event: "Event") -> None:
+    """Take a vendor's word that somebody unsubscribed there: it reaches every other connector from here.
+
+    `event.data` is `{"source": str, "email": str, "purpose": str}`; without a purpose all that are granted end.
+    """
+    try:
+        email = email_normalized(str(event.data.get("email") or ""))
+    except NotAnIdentifier:
+        return
+    lead = Lead.objects.filter(email=email).first()
+    statements = in_force([lead.pk])[lead.pk] if lead else {}
+    granted = [each.purpose for each in statements.values() if each.granted]
+    asked = str(event.data.get("purpose") or "")
+    for purpose in [asked] if asked else granted:
+        if lead and purpose in granted:
+            consent_withdraw(lead=lead, purpose=purpose, source=Source.VENDOR, who=str(event.data.get("source") or ""))
+    # The event is kept for a while; whom it was about is known to the ledger alone.
+    type(event).objects.filter(pk=event.pk).update(data={**event.data, "email": ""})
+
+
+def told_connectors(lead: Lead) -> list[Connector]:
+    """Return the connectors that have a lead, by name: for the page that proves a consent."""
+    rows = Delivery.objects.filter(subject_kind="lead", subject_id=lead.pk, state=Delivery.State.DELIVERED)
+    return list(Connector.objects.filter(pk__in=rows.values("connector")).order_by("name"))
