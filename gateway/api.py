@@ -35,13 +35,15 @@ class JsonOnly(BaseContentNegotiation):
 
 
 class ApiView(APIView):
-    """The base of every `/v1` view: each method names the scope it needs in `required_scopes`.
+    """The base of every `/v1` view: each method names the scope it needs in `required_scopes`, those that take an
+    `Idempotency-Key` stand in `idempotent_methods`.
 
     A view that identifies its callers in another way sets `authentication_classes = permission_classes = []`.
     """
 
     required_scopes: ClassVar[Mapping[str, str]] = {}
     allows_publishable: ClassVar[bool] = False
+    idempotent_methods: ClassVar[frozenset[str]] = frozenset()
     content_negotiation_class = JsonOnly
     http_method_names = [*_METHODS, "head"]
 

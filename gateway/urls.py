@@ -14,5 +14,6 @@ urlpatterns = [
     path("oauth/introspect", oauth.ClientIntrospectTokenView.as_view(), name="oauth-introspect"),
     path("v1/openapi.json", pages.openapi, name="openapi"),
     path("docs/", pages.ApiDocs.as_view(), name="docs"),
+    path("docs/redoc/", pages.ApiReference.as_view(), name="redoc"),
     path("docs/problems", pages.problem_list, name="problems"),
 ]

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,7 +15,7 @@ from gateway.problems import Problem, flatten
 from leads.capture import TooManyWaiting, lead_capture, leads_capture
 from leads.listing import LeadListSerializer, lead_page, leads_for
 from leads.models import Lead
-from leads.schemas import CAPTURE_EXAMPLE, CaptureAnswer, LeadAnswer, LeadBatchAnswer, LeadListAnswer
+from leads.schemas import CaptureAnswer, LeadAnswer, LeadBatchAnswer, LeadListAnswer
 from leads.serializers import LeadBatchSerializer, LeadCaptureSerializer, capture_answer, lead_answer, read_lead
 from leads.services import Capture, LeadData, Submission, deliveries_of
 
@@ -28,6 +28,7 @@ class LeadsView(ApiView):
 
     required_scopes = {"GET": "leads:read", "POST": "leads:write"}
     allows_publishable = True
+    idempotent_methods = frozenset({"POST"})
 
     @extend_schema(
         operation_id="lead_list",
@@ -54,7 +55,6 @@ class LeadsView(ApiView):
             200: OpenApiResponse(CaptureAnswer, "A lead we know already; it was updated"),
             202: OpenApiResponse(CaptureAnswer, "Taken; a publishable key is not told whether the person is known"),
         },
-        examples=[OpenApiExample("A lead from a chat", CAPTURE_EXAMPLE, request_only=True)],
     )
     def post(self, request: Request) -> Response:
         """Take a lead; it reaches every connected system that wants it, whatever happens in between."""
@@ -89,6 +89,7 @@ class LeadBatchView(ApiView):
     """Captures many leads at once."""
 
     required_scopes = {"POST": "leads:write"}
+    idempotent_methods = frozenset({"POST"})
 
     @extend_schema(
         operation_id="lead_capture_batch",

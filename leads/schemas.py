@@ -79,22 +79,6 @@ class LeadListAnswer(serializers.Serializer[Any]):
     next_cursor = serializers.CharField(allow_null=True, help_text="Sends you on to the next page; null at the end.")
 
 
-CAPTURE_EXAMPLE = {
-    "email": "anna@example.com",
-    "first_name": "Anna",
-    "message": "Do you ship to Norway?",
-    "source": {"channel": "website", "page_url": "https://shop.example/lamps", "utm": {"source": "newsletter"}},
-    "consent": [
-        {
-            "purpose": "email_marketing",
-            "granted": True,
-            "wording": "Yes, send me news about lamps.",
-            "version": "2026-03",
-        }
-    ],
-}
-
-
 class ConsentInForce(serializers.Serializer[Any]):
     """The newest statement about a purpose."""
 
