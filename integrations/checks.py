@@ -42,6 +42,7 @@ def lacks(key: str, provider: Any) -> list[str]:
         (not capabilities, "has no capability"),
         ("contacts" in capabilities and not provider.identifiers, "keeps contacts and names no identifiers"),
         (provider.effect not in _EFFECTS, f"has the unknown effect {provider.effect!r}"),
+        (provider.has_idempotency_key and provider.effect != "at_least_once", "has an idempotency key for nothing"),
         (provider.auth not in _AUTHS, f"has the unknown auth {provider.auth!r}"),
         (not set(provider.sign_ins) <= _SIGN_INS or not provider.sign_ins, "has an unknown way to sign in"),
         (set(provider.sign_ins) != {"key"} and provider.oauth is None, "signs in by OAuth and doesn't say where"),

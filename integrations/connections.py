@@ -1,6 +1,7 @@
 """Builds a provider that is ready to be asked: its class, its session, its credential."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from integrations.breaker import Breaker
@@ -25,14 +26,15 @@ def open_provider(
     *,
     ends_at: float | None = None,
     total_seconds: float = TOTAL_SECONDS,
+    may_call: Callable[[], bool] = lambda: True,
     use_spare: bool = False,
     transport: Transport | None = None,
 ) -> Provider:
     """Return a connector's provider; every request it makes is noted in `calls`.
 
     `ends_at` (monotonic clock) says that this is a look-up, and when its answer is of no use any more; a delivery has
-    `total_seconds` for each request. `use_spare` signs in with the second key, to try it out. `transport` replaces the
-    network in tests.
+    `total_seconds` for each request, and none starts that `may_call` denies. `use_spare` signs in with the second key,
+    to try it out. `transport` replaces the network in tests.
     Raises: EgressDenied, Misconfigured, NotAuthorised.
     """
     try:
@@ -54,7 +56,7 @@ def open_provider(
         total_seconds=total_seconds,
         transport=transport,
     )
-    return provider(_guarded(session, connector, provider, ends_at), connector.config)
+    return provider(_guarded(session, connector, provider, ends_at, may_call), connector.config)
 
 
 def _by_key(provider: type[Provider], credential: Credential | None, *, use_spare: bool) -> dict[str, Any]:
@@ -64,7 +66,13 @@ def _by_key(provider: type[Provider], credential: Credential | None, *, use_spar
     return {"authorise": lambda: proven.headers, "parameters": proven.parameters}
 
 
-def _guarded(session: Session, connector: Connector, provider: type[Provider], ends_at: float | None) -> GuardedSession:
+def _guarded(
+    session: Session,
+    connector: Connector,
+    provider: type[Provider],
+    ends_at: float | None,
+    may_call: Callable[[], bool],
+) -> GuardedSession:
     is_lookup = ends_at is not None
     return GuardedSession(
         session,
@@ -76,6 +84,7 @@ def _guarded(session: Session, connector: Connector, provider: type[Provider], e
         breaker=Breaker(connector.pk),
         patience=min(PATIENCE_SECONDS, ends_at - time.monotonic()) if ends_at is not None else PATIENCE_SECONDS,
         counts_silence=not is_lookup,
+        may_call=may_call,
     )
 
 

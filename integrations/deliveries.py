@@ -1,26 +1,26 @@
 """What becomes of deliveries: settled, tried again, put before a person, sent again, cancelled."""
 
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import IntegrityError, transaction
-from django.db.models.functions import Greatest
+from django.db import transaction
 
 from integrations import erasures, metrics, outbox, retries
 from integrations.calls import CallLog
 from integrations.erasures import erase as erase
-from integrations.mapping import map_fields
 from integrations.models import Connector, ConnectorState, Delivery
 from integrations.providers import errors
-from integrations.providers.base import Contact, Outcome
+from integrations.providers.base import Confirmer, Contact, Kind, Outcome
 from integrations.providers.registry import provider_class
 from integrations.resending import send_again as send_again
 from integrations.resending import send_again_all as send_again_all
+from integrations.settling import UNANSWERED_WAIT, give_back, supersede_older
+from integrations.settling import put_back as put_back
+from integrations.settling import recover_lapsed as recover_lapsed
 from runtime import turns
 from runtime.clock import db_now
 from runtime.scrubbing import scrub_text
@@ -29,12 +29,11 @@ log = structlog.get_logger(__name__)
 
 State = Delivery.State
 _KEPT = (State.WAITING, State.NEEDS_YOU)
+_NOTHING_SAID = {"reason": "", "vendor_words": "", "field": ""}
 
-
-def mapped(connector: Connector, contact: Contact) -> Contact:
-    """Return the contact with the vendor's field names filled in. Raises: errors.Misconfigured."""
-    mapping = connector.config.get("mapping") or provider_class(connector.provider).default_mapping
-    return replace(contact, fields=map_fields(mapping, contact.values))
+# Seconds to the next question about what a vendor works on: how soon, how late, and after it could not be asked.
+_SOONEST_CHECK, _LATEST_CHECK = 1.0, 3600.0
+_AGAIN_SECONDS = 60.0
 
 
 class Results:
@@ -44,11 +43,14 @@ class Results:
         self, connector: Connector, calls: CallLog | None = None, contacts: Mapping[uuid.UUID, Contact] | None = None
     ) -> None:
         self._connector = connector
+        self._provider = provider_class(connector.provider)
         self._calls = calls
         # Who each delivery told the vendor of: if they were erased meanwhile, only this call still knows.
         self._contacts = contacts or {}
         self._policy = retries.Policy.of(connector.retry_policy)
+        self._now = db_now()
         self._delivered: list[Delivery] = []
+        self._accepted: dict[tuple[str, float], list[Delivery]] = defaultdict(list)
         self._values: dict[uuid.UUID, tuple[Delivery, dict[str, Any]]] = {}
         self._failure: errors.ProviderError | None = None
         self._pause = ""
@@ -56,19 +58,45 @@ class Results:
 
     def add(self, delivery: Delivery, outcome: Outcome) -> None:
         """Note a vendor's word on one delivery."""
-        tries = delivery.tries + 1
+        if delivery.state == State.SENDING:
+            delivery.tries += 1
         if outcome.kind == "delivered":
-            delivery.external_id, delivery.tries = outcome.external_id or delivery.external_id, tries
+            delivery.external_id = outcome.external_id or delivery.external_id
             self._delivered.append(delivery)
-            return
+        elif outcome.kind == "accepted" and issubclass(self._provider, Confirmer):
+            self._accept(delivery, outcome, self._provider.confirm_within_seconds)
+        else:
+            self._add_failure(delivery, Outcome.unknown() if outcome.kind == "accepted" else outcome)
+
+    def _accept(self, delivery: Delivery, outcome: Outcome, longest: float) -> None:
+        """Note that the vendor works on it; one that it has worked on for too long is put before a person."""
+        if delivery.state != State.CONFIRMING:
+            delivery.accepted_at = self._now
+            delivery.job_item = (outcome.item or str(delivery.subject_id))[:120]
+        if self._now - (delivery.accepted_at or self._now) > timedelta(seconds=longest):
+            told = {"reason": "not_confirmed", "vendor_words": scrub_text(outcome.words)[:500]}
+            self._put(delivery, State.NEEDS_YOU, unanswered_at=self._unanswered_at(), **told)
+        else:
+            after = min(max(outcome.after or 0.0, _SOONEST_CHECK), _LATEST_CHECK)
+            self._accepted[outcome.job[:200], after].append(delivery)
+
+    def _add_failure(self, delivery: Delivery, outcome: Outcome) -> None:
         told = {"reason": outcome.reason, "vendor_words": scrub_text(outcome.words)[:500], "field": outcome.field[:80]}
         step = retries.next_step(
-            refused=outcome.kind == "rejected", tries=tries, policy=self._policy, retry_after=outcome.after
+            refused=outcome.kind == "rejected", tries=delivery.tries, policy=self._policy, retry_after=outcome.after
         )
+        unanswered_at, wait = delivery.unanswered_at, timedelta(0)
+        if outcome.kind == "unknown" and self._unanswered_at():
+            unanswered_at, wait = self._unanswered_at(), UNANSWERED_WAIT
         if isinstance(step, retries.AskPerson):
-            self._put(delivery, State.NEEDS_YOU, tries=tries, **told)
+            self._put(delivery, State.NEEDS_YOU, unanswered_at=unanswered_at, **told)
         else:
-            self._put(delivery, State.WAITING, tries=tries, due_at=db_now() + step.after, **told)
+            due_at = self._now + max(step.after, wait)
+            self._put(delivery, State.WAITING, unanswered_at=unanswered_at, due_at=due_at, **told)
+
+    def _unanswered_at(self) -> datetime | None:
+        """Return now, where it matters that a try may have had its effect without our knowing."""
+        return None if self._provider.effect == "upsert" else self._now
 
     def failed_whole(self, batch: Sequence[Delivery], error: errors.ProviderError) -> None:
         """Note an error that met every delivery of a request."""
@@ -81,15 +109,23 @@ class Results:
         elif isinstance(error, errors.EndpointGone):
             self._pause = "endpoint_gone"
         for delivery in batch:
-            if self._held:
+            if delivery.state == State.CONFIRMING:
+                self._ask_again(delivery, error)
+            elif self._held:
                 self._put(delivery, State.WAITING, reason=delivery.reason, vendor_words=delivery.vendor_words)
             elif self._pause:
                 # Costs no try: it isn't the lead's fault, and it goes on where it was once a person has mended it.
                 self._put(delivery, State.WAITING, reason=error.code, vendor_words=scrub_text(error.words)[:500])
             elif isinstance(error, errors.RetryLater):
-                self.add(delivery, Outcome.retry(error.code, error.words, error.after))
+                kind: Kind = "unknown" if _may_have_acted(error) else "retry"
+                self.add(delivery, Outcome(kind, reason=error.code, words=error.words, after=error.after))
             else:
                 self.add(delivery, Outcome.rejected(error.code, error.words, getattr(error, "field", "")))
+
+    def _ask_again(self, delivery: Delivery, error: errors.ProviderError) -> None:
+        """Note that the vendor could not be asked about what it has accepted: that says nothing about the lead."""
+        after = getattr(error, "after", None) or _AGAIN_SECONDS
+        self.add(delivery, Outcome("accepted", job=delivery.job, after=after, words=error.words))
 
     def skip(self, delivery: Delivery, reason: str) -> None:
         """Note that a subject doesn't qualify."""
@@ -103,17 +139,24 @@ class Results:
         """Note that there is nothing to deliver any more."""
         self._put(delivery, State.CANCELLED, reason=reason)
 
+    def postpone(self, delivery: Delivery, until: datetime) -> None:
+        """Let a delivery wait for a time, at no cost."""
+        self._put(delivery, State.WAITING, due_at=until, reason=delivery.reason, vendor_words=delivery.vendor_words)
+
     def save(self) -> bool:
         """Write everything; False where this connector has to stop for now."""
         with turns.writing(), transaction.atomic():
             if self._calls:
                 self._calls.save()
             call_id = self._calls.rows[-1].pk if self._calls and self._calls.rows else None
-            self._save_delivered(call_id)
+            called = {} if call_id is None else {"call_id": call_id}
+            overtaken = [*self._save_delivered(called), *self._save_accepted(called)]
             for delivery, values in self._values.values():
-                if not _settle(delivery, values if call_id is None else {**values, "call_id": call_id}):
-                    self._overtaken(delivery)
-            _supersede_older([*self._delivered, *(delivery for delivery, _ in self._values.values())])
+                if not _settle(delivery, {**values, **called}):
+                    overtaken.append(delivery)
+            for delivery in overtaken:
+                self._overtaken(delivery)
+            self._make_way()
             self._save_connector()
         self._count()
         return not self._pause and not self._held
@@ -121,21 +164,43 @@ class Results:
     def _count(self) -> None:
         states = Counter(str(values["state"]) for _, values in self._values.values())
         states[str(State.DELIVERED)] += len(self._delivered)
+        states[str(State.CONFIRMING)] += sum(map(len, self._accepted.values()))
         for state, number in states.items():
             metrics.SETTLED.labels(self._connector.name, state).inc(number)
 
-    def _save_delivered(self, call_id: uuid.UUID | None) -> None:
-        if self._delivered:
-            for delivery in outbox.settle_delivered(self._delivered, call_id):
-                self._overtaken(delivery)
+    def _save_delivered(self, called: dict[str, Any]) -> list[Delivery]:
+        ended = {**outbox.closing(State.DELIVERED), **_NOTHING_SAID, "lease_until": None}
+        return outbox.settle_many(self._delivered, ("external_id", "revision", "tries"), **ended, **called)
+
+    def _save_accepted(self, called: dict[str, Any]) -> list[Delivery]:
+        overtaken: list[Delivery] = []
+        own = ("revision", "tries", "job_item", "accepted_at")
+        for (job, after), batch in self._accepted.items():
+            due_at = self._now + timedelta(seconds=after)
+            same = {"state": State.CONFIRMING, "job": job, "due_at": due_at, "lease_until": None}
+            overtaken += outbox.settle_many(batch, own, **same, **_NOTHING_SAID, **called)
+        return overtaken
 
     def _put(self, delivery: Delivery, state: State, **values: Any) -> None:
-        cleared = {"reason": "", "vendor_words": "", "field": ""}
-        ended: dict[str, Any] = {} if state == State.WAITING else {"settled_at": db_now()}
+        cleared = {**_NOTHING_SAID, "job": "", "accepted_at": None}
+        ended: dict[str, Any] = {} if state == State.WAITING else {"settled_at": self._now}
         if state not in _KEPT:
             ended = outbox.closing(state)
-        all_values = {"state": state, "revision": delivery.revision, **cleared, **ended, **values}
-        self._values[delivery.pk] = (delivery, all_values)
+        own = {"revision": delivery.revision, "tries": delivery.tries}
+        self._values[delivery.pk] = (delivery, {"state": state, **own, **cleared, **ended, **values})
+
+    def _make_way(self) -> None:
+        """Close what waited for a person and is overtaken by this; let go what had to wait for it."""
+        accepted = [delivery for batch in self._accepted.values() for delivery in batch]
+        settled = [*self._delivered, *(delivery for delivery, _ in self._values.values())]
+        supersede_older([*accepted, *settled])
+        ended = [row.subject_id for row in settled if row.state == State.CONFIRMING or row.operation == outbox.ERASE]
+        if ended:
+            Delivery.objects.filter(connector=self._connector).release(ended)
+        erased = [row for row in self._delivered if row.operation == outbox.ERASE and row.pk in self._contacts]
+        if erased:
+            found = {row.subject_id: self._contacts[row.pk] for row in erased}
+            erasures.tell_anew(self._connector, found, erased[0].subject_kind)
 
     def _save_connector(self) -> None:
         status = ConnectorState.objects.filter(pk=self._connector.pk)
@@ -170,68 +235,17 @@ class Results:
             erasures.seal_again(ids, self._contacts[delivery.pk])
 
 
+def _may_have_acted(error: errors.RetryLater) -> bool:
+    """Tell whether a request that failed so may have had its effect: it was sent, and not turned away."""
+    if isinstance(error, errors.OutcomeUnknown):
+        return True
+    return error.status is not None and (error.status >= 500 or error.status < 400 or error.status == 408)
+
+
 def _settle(delivery: Delivery, values: dict[str, Any]) -> bool:
     if values["state"] in _KEPT:
         return give_back(delivery, **values)
     return Delivery.objects.settle(delivery, **values)
-
-
-def give_back(delivery: Delivery, state: State = State.WAITING, **values: Any) -> bool:
-    """Let a claimed delivery wait again, for its time or a person; False where somebody has claimed it since.
-
-    Where a newer one waits already, that one takes over its tries and time; one that an erasure came after is given up.
-    """
-    if Delivery.objects.filter(pk=delivery.pk).erased_since().exists():
-        return Delivery.objects.settle(delivery, **{**values, **outbox.closing(State.CANCELLED, "erased")})
-    try:
-        with transaction.atomic():
-            return Delivery.objects.settle(delivery, **{**values, "state": state})
-    except IntegrityError:
-        _same(delivery).filter(state=State.WAITING).update(
-            tries=Greatest("tries", values.get("tries", delivery.tries)),
-            due_at=Greatest("due_at", values.get("due_at", delivery.due_at)),
-        )
-        return Delivery.objects.settle(delivery, **{**values, **outbox.closing(State.SUPERSEDED)})
-
-
-def put_back(batch: Iterable[Delivery]) -> None:
-    """Let deliveries wait again that were claimed and never called; it costs them nothing."""
-    for delivery in batch:
-        give_back(delivery)
-
-
-def recover_lapsed(connector: Connector) -> None:
-    """Let deliveries wait again whose sender vanished; the call may have had its effect, so it counts as a try."""
-    policy = retries.Policy.of(connector.retry_policy)
-    for delivery in Delivery.objects.filter(connector=connector).lapsed(db_now()):
-        tries = delivery.tries + 1
-        told: dict[str, Any] = {"tries": tries, "reason": "sender_vanished"}
-        if isinstance(retries.next_step(refused=False, tries=tries, policy=policy), retries.AskPerson):
-            give_back(delivery, State.NEEDS_YOU, settled_at=db_now(), **told)
-        else:
-            give_back(delivery, due_at=db_now(), **told)
-
-
-def _supersede_older(batch: Sequence[Delivery]) -> None:
-    """Close older deliveries of the same subjects that waited for a person: the newest word is the one that counts."""
-    if not batch:
-        return
-    Delivery.objects.filter(
-        connector=batch[0].connector_id,
-        operation=batch[0].operation,
-        subject_id__in=[delivery.subject_id for delivery in batch],
-        state__in=[State.NEEDS_YOU, State.SKIPPED],
-        created_at__lt=max(delivery.created_at for delivery in batch),
-    ).exclude(pk__in=[delivery.pk for delivery in batch]).update(**outbox.closing(State.SUPERSEDED))
-
-
-def _same(delivery: Delivery) -> Any:
-    return Delivery.objects.filter(
-        connector=delivery.connector_id,
-        subject_kind=delivery.subject_kind,
-        subject_id=delivery.subject_id,
-        operation=delivery.operation,
-    )
 
 
 def cancel(*, deliveries: Iterable[Delivery]) -> int:

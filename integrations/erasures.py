@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from integrations import outbox
+from integrations import outbox, subjects
 from integrations.models import Connector, Delivery
 from integrations.providers.base import Contact, ContactEraser
 from integrations.providers.registry import PROVIDERS, provider_class
@@ -72,3 +72,18 @@ def seal_again(ids: Sequence[uuid.UUID], contact: Contact) -> None:
     names = ("email", "phone", "reference")
     identifiers = {name: contact.values.get(name) or "" for name in names}
     Delivery.objects.filter(pk__in=ids, operation=outbox.ERASE, sealed="").update(sealed=secrets.seal(identifiers))
+
+
+def tell_anew(connector: Connector, erased: Mapping[uuid.UUID, Contact], kind: str) -> None:
+    """Send those once more whom a vendor has forgotten with somebody else.
+
+    Who was erased may have come back meanwhile, as a new subject with the same address, and been sent before the
+    vendor forgot the address.
+    """
+    found = {pk for contact in erased.values() for pk in subjects.namesakes(kind, contact.values)} - erased.keys()
+    if not found:
+        return
+    rows = Delivery.objects.filter(connector=connector, subject_kind=kind, subject_id__in=found)
+    told = rows.filter(state__in=[State.SENDING, State.CONFIRMING, State.DELIVERED]).exclude(operation=outbox.ERASE)
+    keys = told.values_list("subject_id", "operation").distinct()
+    outbox.put([outbox.Wanted(connector.pk, subject_id, operation, kind) for subject_id, operation in keys])

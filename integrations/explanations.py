@@ -2,6 +2,7 @@
 
 from integrations.models import Delivery
 from integrations.outbox import ERASE
+from integrations.providers.registry import PROVIDERS, provider_class
 
 State = Delivery.State
 
@@ -28,6 +29,10 @@ _REASONS: dict[str, tuple[str, str]] = {
         "Use a public https:// address, or have it added to EGRESS_ALLOW.",
     ),
     "unsupported": ("{vendor} cannot do this", "Untick this operation on the connector."),
+    "not_confirmed": (
+        "{vendor} accepted it and has not said since whether it worked{said}",
+        "Look for the lead there; press “Send again” if it is missing.",
+    ),
     "no_answer": ("{vendor} did not answer in time", "It is tried again by itself."),
     "retry_later": ("{vendor} had a problem of its own{said}", "It is tried again by itself."),
     "rate_limited": ("{vendor} asked us to slow down", "It is tried again by itself."),
@@ -86,11 +91,15 @@ def explain(delivery: Delivery) -> str:
     is_erasure = delivery.operation == ERASE
     match delivery.state:
         case State.DELIVERED:
-            return f"{vendor} has forgotten the person." if is_erasure else f"{vendor} has it."
+            if is_erasure:
+                return f"{vendor} has forgotten the person."
+            if delivery.unanswered_at and _may_arrive_twice(delivery):
+                return f"{vendor} has it, perhaps twice: an earlier try was not answered."
+            return f"{vendor} has it."
         case State.SENDING:
             return f"Being sent to {vendor} now."
         case State.CONFIRMING:
-            return f"{vendor} has accepted it and is still working on it."
+            return f"{vendor} has accepted it and is still working on it. It is asked again by itself."
         case State.SUPERSEDED:
             return "A newer delivery of the same lead took its place."
     if not delivery.reason:
@@ -102,5 +111,26 @@ def explain(delivery: Delivery) -> str:
     said = f": “{delivery.vendor_words}”" if delivery.vendor_words else ""
     if delivery.state == State.NEEDS_YOU and advice.endswith("by itself."):
         advice = f"It was tried {delivery.tries} times; press “Send again” when {vendor} is well."
+    elif delivery.state == State.WAITING and delivery.unanswered_at and delivery.connector.provider in PROVIDERS:
+        advice = _SILENT_ADVICE[_effect(delivery)]
     words = happened.replace("{vendor}", vendor).replace("{field}", delivery.field or "?").replace("{said}", said)
     return f"{words}. {advice}".strip()
+
+
+def _may_arrive_twice(delivery: Delivery) -> bool:
+    """Tell whether the vendor can't know that a second try is the same."""
+    return delivery.connector.provider in PROVIDERS and _SILENT_ADVICE[_effect(delivery)] == _TWICE
+
+
+def _effect(delivery: Delivery) -> str:
+    provider = provider_class(delivery.connector.provider)
+    return "keyed" if provider.has_idempotency_key else provider.effect
+
+
+_TWICE = "It is tried again by itself, so it may arrive twice."
+_SILENT_ADVICE = {
+    "upsert": "It is tried again by itself.",
+    "search_then_create": "A minute later we look there first, so that it does not arrive twice.",
+    "keyed": "It is tried again by itself, under the same number, so that it does not arrive twice.",
+    "at_least_once": _TWICE,
+}

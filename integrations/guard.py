@@ -24,12 +24,21 @@ class GuardedSession:
     """A session that waits for its turn, at most `patience` seconds (implements `providers.base.Session`)."""
 
     def __init__(
-        self, inner: Session, *, quota: Quota, breaker: Breaker, patience: float, counts_silence: bool
+        self,
+        inner: Session,
+        *,
+        quota: Quota,
+        breaker: Breaker,
+        patience: float,
+        counts_silence: bool,
+        may_call: Callable[[], bool] = lambda: True,
     ) -> None:
         self._inner = inner
         self._quota = quota
         self._breaker = breaker
         self._patience = patience
+        # A drainer's lease: who stood still for too long must not begin another request of the same piece of work.
+        self._may_call = may_call
         # A look-up gives up at its own deadline: that it got no answer by then doesn't say that the vendor is down.
         self._counts_silence = counts_silence
 
@@ -48,6 +57,8 @@ class GuardedSession:
     ) -> Reply:
         """Send one request when it is allowed. Raises: errors.Held, and what the session raises."""
         self._await_turn()
+        if not self._may_call():
+            raise errors.RetryLater(code="no_time_left")
         try:
             reply = self._inner.request(
                 method,

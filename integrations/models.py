@@ -149,6 +149,8 @@ class Call(models.Model):
 class Delivery(Job):
     """One operation on one subject at one connector: the outbox.
 
+    While it is `confirming`, `job` is the vendor's name for its work on this and `job_item` for this among it.
+    `unanswered_at` is when a try last ended without telling whether it had its effect, where that matters.
     `sealed` decrypts to what an erasure has to know of a subject that is gone here, as `Contact.values`; it is emptied
     when the erasure ends.
     """
@@ -180,6 +182,10 @@ class Delivery(Job):
     created_at = models.DateTimeField(default=db_now, editable=False)
     settled_at = models.DateTimeField(null=True, blank=True)
     sealed = models.TextField(default="", db_default="", blank=True, editable=False)
+    job = models.CharField(max_length=200, default="", db_default="", blank=True)
+    job_item = models.CharField(max_length=120, default="", db_default="", blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    unanswered_at = models.DateTimeField(null=True, blank=True)
 
     objects = DeliveryQuerySet.as_manager()
 

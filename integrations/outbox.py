@@ -1,13 +1,14 @@
 """The outbox: how deliveries are put in, found and claimed."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db import connection, models, transaction
+from django.db.models import Exists, F, Max, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce, Greatest
 
 from runtime import turns
 from runtime.clock import db_now
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from integrations.models import Delivery
 
 ERASE = "erase"
+
+_AT_ONCE = 1000
+# How long what waits for another delivery of its subject is left alone, unless that ends before.
+_BLOCKED = timedelta(seconds=2)
+_BEHIND_ERASURE = timedelta(minutes=10)
+# Rows of one job are settled together; those written a moment later are asked about in the same go.
+_SAME_MOMENT = timedelta(seconds=1)
 
 
 class DeliveryQuerySet(JobQuerySet["Delivery"]):
@@ -35,13 +43,44 @@ class DeliveryQuerySet(JobQuerySet["Delivery"]):
     def ready(self, now: datetime) -> "DeliveryQuerySet":
         """Return waiting deliveries that may be sent now.
 
-        They are due, their subject has no call under way there, and no erasure of it comes first.
+        They are due, their subject has nothing under way there, and no erasure of it comes first.
         """
-        subject = self.model._default_manager.filter(connector=OuterRef("connector"), subject_id=OuterRef("subject_id"))
-        under_way = subject.filter(state=self.model.State.SENDING)
-        erasure = subject.filter(operation=ERASE, state__in=[self.model.State.WAITING, self.model.State.NEEDS_YOU])
         due = self.filter(state=self.model.State.WAITING, due_at__lte=now)
-        return due.exclude(Exists(under_way)).filter(Q(operation=ERASE) | ~Exists(erasure))
+        return due.exclude(Exists(self._under_way())).filter(Q(operation=ERASE) | ~Exists(self._erasure()))
+
+    def _of_subject(self) -> "DeliveryQuerySet":
+        return self.model._default_manager.filter(connector=OuterRef("connector"), subject_id=OuterRef("subject_id"))
+
+    def _under_way(self) -> "DeliveryQuerySet":
+        return self._of_subject().filter(state__in=[self.model.State.SENDING, self.model.State.CONFIRMING])
+
+    def _erasure(self) -> "DeliveryQuerySet":
+        states = [self.model.State.WAITING, self.model.State.NEEDS_YOU]
+        return self._of_subject().filter(operation=ERASE, state__in=states)
+
+    def postpone_blocked(self, now: datetime) -> int:
+        """Move what is due but has to wait for another delivery of its subject to when that may be through.
+
+        Otherwise the clock would find it due all the time. `release` takes it up as soon as the other ends.
+        """
+        due = self.filter(state=self.model.State.WAITING, due_at__lte=now)
+        under_way, erasure = self._under_way(), self._erasure()
+        through_at = Coalesce("lease_until", "due_at", output_field=models.DateTimeField())
+        ends = under_way.annotate(at=through_at).order_by().values("connector").annotate(last=Max("at")).values("last")
+        asked_at = Greatest(Subquery(ends), Value(now + _BLOCKED), output_field=models.DateTimeField())
+        moved = due.filter(Exists(under_way)).update(due_at=asked_at)
+        behind = due.exclude(operation=ERASE).filter(Exists(erasure))
+        return moved + behind.update(due_at=now + _BEHIND_ERASURE)
+
+    def release(self, subject_ids: Sequence[uuid.UUID]) -> int:
+        """Let what `postpone_blocked` moved be sent now."""
+        waiting = self.filter(subject_id__in=subject_ids, state=self.model.State.WAITING, due_at__gt=db_now())
+        return waiting.filter(tries=0, reason="").update(due_at=db_now())
+
+    def next_due_at(self) -> datetime | None:
+        """Return when the next row may be sent, its vendor is to be asked about it, or its sender has vanished."""
+        asked = self.filter(state=self.model.State.CONFIRMING).aggregate(at=models.Min("due_at"))["at"]
+        return min((at for at in (super().next_due_at(), asked) if at is not None), default=None)
 
     def erased_since(self) -> "DeliveryQuerySet":
         """Return deliveries that an erasure of their subject came after: what they were to tell is not to be told."""
@@ -56,6 +95,10 @@ class DeliveryQuerySet(JobQuerySet["Delivery"]):
     def lapsed(self, now: datetime) -> "DeliveryQuerySet":
         """Return deliveries whose sender has let its lease run out, and with it the outcome."""
         return self.filter(state=self.model.State.SENDING, lease_until__lt=now)
+
+    def to_ask(self, now: datetime) -> "DeliveryQuerySet":
+        """Return deliveries whose vendor is to be asked now what became of them."""
+        return self.filter(state=self.model.State.CONFIRMING, due_at__lte=now)
 
     def claim_batch(self, connector_id: uuid.UUID, limit: int) -> "list[Delivery]":
         """Take up to `limit` ready deliveries of one connector, all of one operation; committed on return."""
@@ -73,6 +116,27 @@ class DeliveryQuerySet(JobQuerySet["Delivery"]):
                 fence=F("fence") + 1,
             )
             return list(mine.order_by("due_at", "id"))
+
+    def claim_job(self, connector_id: uuid.UUID) -> "list[Delivery]":
+        """Take the deliveries of one job that is to be asked about; committed on return.
+
+        They come up again after a lease: asking twice does no harm.
+        """
+        with turns.writing(), transaction.atomic():
+            now = db_now()
+            confirming = self.filter(connector=connector_id, state=self.model.State.CONFIRMING)
+            job = confirming.to_ask(now).order_by("due_at", "id").values_list("job", flat=True).first()
+            if job is None:
+                return []
+            until = now + timedelta(seconds=LEASE_SECONDS)
+            confirming.filter(job=job, due_at__lte=now + _SAME_MOMENT).update(due_at=until, fence=F("fence") + 1)
+            return list(confirming.filter(job=job, due_at=until).order_by("id"))
+
+    def settle(self, job: "Delivery", /, **values: Any) -> bool:
+        """Write `values` to a delivery in hand; False where someone else has claimed it since."""
+        in_hand = [self.model.State.SENDING, self.model.State.CONFIRMING]
+        mine = self.model._default_manager.filter(pk=job.pk, fence=job.fence, state__in=in_hand)
+        return bool(mine.update(**{"lease_until": None, **values}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,24 +189,30 @@ def closing(state: str, reason: str | None = None) -> dict[str, Any]:
     return ended if reason is None else {**ended, "reason": reason}
 
 
-def settle_delivered(delivered: Sequence["Delivery"], call_id: uuid.UUID | None) -> "list[Delivery]":
-    """Note that the vendor has these, in one statement; returns those that somebody else has claimed since.
+def settle_many(rows: "Sequence[Delivery]", own: Sequence[str], **same: Any) -> "list[Delivery]":
+    """End a call for many: each row's values of `own` and what is the `same` for all, a statement per thousand.
 
-    Of each row its `external_id`, `revision` and `tries` are written.
+    Returns those that somebody else has claimed since; of these nothing is written.
     """
+    settled: set[uuid.UUID] = set()
+    for start in range(0, len(rows), _AT_ONCE):
+        settled |= _settle_some(rows[start : start + _AT_ONCE], own, same)
+    return [row for row in rows if row.pk not in settled]
+
+
+def _settle_some(rows: "Sequence[Delivery]", own: Sequence[str], same: Mapping[str, Any]) -> set[uuid.UUID]:
     from integrations.models import Delivery
 
-    now = adapted(Delivery, "settled_at", db_now())
-    names = ("id", "external_id", "revision", "tries", "fence")
-    values = [adapted(Delivery, name, getattr(row, name)) for row in delivered for name in names]
+    names = ("id", "fence", *own)
+    values = [adapted(Delivery, name, getattr(row, name)) for row in rows for name in names]
+    constants = [adapted(Delivery, name, value) for name, value in same.items()]
+    sets = [f"{name} = %s" for name in same] + [f"{name} = v.column{at}" for at, name in enumerate(own, 3)]
+    marks = f"({', '.join(['%s'] * len(names))})"
     sql = (
-        f"UPDATE {Delivery._meta.db_table} AS d SET state = 'delivered', external_id = v.column2, "
-        "revision = v.column3, tries = v.column4, reason = '', vendor_words = '', field = '', sealed = '', "
-        "lease_until = NULL, settled_at = %s, call_id = %s "
-        f"FROM (VALUES {', '.join(['(%s, %s, %s, %s, %s)'] * len(delivered))}) AS v "
-        "WHERE d.id = v.column1 AND d.fence = v.column5 AND d.state = 'sending' RETURNING id"
+        f"UPDATE {Delivery._meta.db_table} AS d SET {', '.join(sets)} "
+        f"FROM (VALUES {', '.join([marks] * len(rows))}) AS v "
+        "WHERE d.id = v.column1 AND d.fence = v.column2 AND d.state IN ('sending', 'confirming') RETURNING id"
     )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [now, adapted(Delivery, "call_id", call_id), *values])
-        settled = {uuid.UUID(str(row[0])) for row in cursor.fetchall()}
-    return [row for row in delivered if row.pk not in settled]
+        cursor.execute(sql, [*constants, *values])
+        return {uuid.UUID(str(row[0])) for row in cursor.fetchall()}

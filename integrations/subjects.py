@@ -47,13 +47,20 @@ class Surveyor(Protocol):
         ...
 
 
+Namesakes = Callable[[Mapping[str, Any]], Sequence[uuid.UUID]]
+"""What a vendor finds somebody by (as `Contact.values`) → the ids of the subjects it would find by it."""
+
+
 _loaders: dict[str, Loader] = {}
+_namesakes: dict[str, Namesakes] = {}
 _surveyors: dict[str, Surveyor] = {}
 
 
-def register(kind: str, loader: Loader, surveyor: Surveyor | None = None) -> None:
-    """Say how subjects of `kind` are loaded and gone through; called from `AppConfig.ready`."""
+def register(kind: str, loader: Loader, surveyor: Surveyor | None = None, namesakes: Namesakes | None = None) -> None:
+    """Say how subjects of `kind` are loaded, gone through and found; called from `AppConfig.ready`."""
     _loaders[kind] = loader
+    if namesakes is not None:
+        _namesakes[kind] = namesakes
     if surveyor is not None:
         _surveyors[kind] = surveyor
 
@@ -66,3 +73,8 @@ def load(kind: str, told: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, Loaded]:
 def surveyor(kind: str) -> Surveyor:
     """Return what goes through all subjects of a kind."""
     return _surveyors[kind]
+
+
+def namesakes(kind: str, values: Mapping[str, Any]) -> Sequence[uuid.UUID]:
+    """Return the subjects of a kind that a vendor may take for the one that has these values."""
+    return _namesakes[kind](values) if kind in _namesakes else ()

@@ -180,8 +180,24 @@ def retry_sentences(connector: Connector) -> list[str]:
     return [
         f"If {name} is down, we try {_tries(policy.trouble)}; then it waits for you.",
         f"If it refuses a lead, we try {_tries(policy.refusal)}; then it waits for you.",
+        silence_sentence(connector),
         "Nothing is tried while it is paused, out of quota or left alone, and that costs no tries.",
     ]
+
+
+_SILENCES = {
+    "upsert": "If it gives no answer, the lead is sent again: {name} writes over what it has, nothing arrives twice.",
+    "search_then_create": "If it gives no answer, we wait a minute and look there first whether the lead has arrived.",
+    "at_least_once": "If it gives no answer, the lead is sent again, and may arrive there twice: {name} can't tell.",
+}
+_KEYED = "If it gives no answer, the lead is sent again under the same number, so that {name} takes it once."
+
+
+def silence_sentence(connector: Connector) -> str:
+    """Return what happens when a vendor gives no answer: whether a lead may arrive there twice."""
+    provider = provider_class(connector.provider)
+    words = _KEYED if provider.has_idempotency_key else _SILENCES[provider.effect]
+    return words.replace("{name}", connector.name)
 
 
 _SPELLED_OUT = 4

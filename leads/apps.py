@@ -21,7 +21,7 @@ class LeadsConfig(AppConfig):
         from leads.survey import LeadSurvey
         from runtime import events, jobs, periodic
 
-        kinds.register("lead", subjects.load, LeadSurvey())
+        kinds.register("lead", subjects.load, LeadSurvey(), subjects.namesakes)
         events.subscribe(consents.UNSUBSCRIBED, consents.on_unsubscribed)
         jobs.register(exports.WORK)
         periodic.register("exports", timedelta(minutes=1), chores.run)

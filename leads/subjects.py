@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import Q
+
 from integrations.providers.base import Contact, Enquiry
 from integrations.subjects import Loaded
 from leads.consents import in_force, purposes_of
@@ -54,3 +56,12 @@ def _enquiries(told: Mapping[uuid.UUID, int], known: Mapping[uuid.UUID, int]) ->
             page = str(activity.source.get("page_url") or "")
             result[activity.lead_id].append(Enquiry(activity.at, activity.message, page))
     return result
+
+
+def namesakes(values: Mapping[str, Any]) -> list[uuid.UUID]:
+    """Return the leads that a vendor finds by the same e-mail address or phone number."""
+    same = Q(pk__in=[])
+    for name in ("email", "phone"):
+        if values.get(name):
+            same |= Q(**{name: values[name]})
+    return list(Lead.objects.filter(same).values_list("pk", flat=True))

@@ -53,7 +53,7 @@ class JobQuerySet(models.QuerySet[JobT]):
             mine.update(state=self.model.CLAIMED, lease_until=until, fence=F("fence") + 1)
             return list(mine.order_by("due_at"))
 
-    def settle(self, job: JobT, **values: Any) -> bool:
+    def settle(self, job: JobT, /, **values: Any) -> bool:
         """Write `values` to a claimed row; False where someone else has claimed it since (nothing is written)."""
         mine = self.model._default_manager.filter(pk=job.pk, fence=job.fence, state=self.model.CLAIMED)
         return bool(mine.update(**{"lease_until": None, **values}))

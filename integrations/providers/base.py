@@ -86,6 +86,11 @@ class Contact:
     enquiries: Sequence[Enquiry] = ()
     consents: Mapping[str, bool] = field(default_factory=dict)
     external_id: str = ""
+    """The vendor's id as it was told last; the record may be gone since."""
+    may_exist: bool = False
+    """A try went unanswered and may have had its effect: a provider of `search_then_create` looks for `id` first."""
+    idempotency_key: str = ""
+    """The same for every try of the same state: where the vendor has a header for it, it acts once."""
 
     @property
     def email(self) -> str:
@@ -93,17 +98,21 @@ class Contact:
         return str(self.values.get("email") or "")
 
 
+Kind = Literal["delivered", "accepted", "retry", "rejected", "unknown"]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one item of a request."""
+    """What became of one item of a request; `item` is what the vendor's job calls it."""
 
-    kind: Literal["delivered", "accepted", "retry", "rejected", "unknown"]
+    kind: Kind
     external_id: str = ""
     reason: str = ""
     words: str = ""
     field: str = ""
     after: float | None = None
     job: str = ""
+    item: str = ""
 
     @classmethod
     def delivered(cls, external_id: str = "") -> "Outcome":
@@ -111,9 +120,13 @@ class Outcome:
         return cls("delivered", external_id=external_id)
 
     @classmethod
-    def accepted(cls, job: str, check_after: float) -> "Outcome":
-        """The vendor works on it; ask for `job` in `check_after` seconds."""
-        return cls("accepted", job=job, after=check_after)
+    def accepted(cls, job: str, check_after: float, item: str = "") -> "Outcome":
+        """The vendor works on it; `Confirmer.confirm` is asked for `job` (≤ 200 characters) in `check_after` seconds.
+
+        `item` (≤ 120) says which of the job's items this is, such as its index; it holds no personal data. Left out,
+        it is our id, `Contact.id`.
+        """
+        return cls("accepted", job=job, after=check_after, item=item)
 
     @classmethod
     def retry(cls, reason: str, words: str = "", after: float | None = None) -> "Outcome":
@@ -214,6 +227,12 @@ class Provider(ABC):
     config_form: ClassVar[type[forms.Form]] = forms.Form
     identifiers: ClassVar[tuple[str, ...]] = ("email",)
     effect: ClassVar[Literal["upsert", "search_then_create", "at_least_once"]] = "at_least_once"
+    """What sending twice does: nothing · nothing, if our id is looked for first (`Contact.may_exist`) · it is twice.
+
+    Where a contact takes several requests and a later one fails, the outcome is `unknown`.
+    """
+    has_idempotency_key: ClassVar[bool] = False
+    """Whether `Contact.idempotency_key` keeps an `at_least_once` vendor from acting twice."""
     quota: ClassVar[tuple[int, float] | None] = None
     """Requests and the seconds of their window."""
     batch_size: ClassVar[int] = 1
@@ -244,6 +263,21 @@ class ContactEraser(ABC):
     @abstractmethod
     def erase(self, contact: Contact) -> Outcome:
         """Erase one contact; one that is not known counts as erased. Raises: errors.ProviderError."""
+
+
+class Confirmer(ABC):
+    """Tells later what became of what its vendor accepted (`Outcome.accepted`)."""
+
+    confirm_within_seconds: ClassVar[float] = 24 * 3600.0
+    """Longer than this after it was accepted nobody waits: a person is asked."""
+
+    @abstractmethod
+    def confirm(self, job: str, items: Sequence[str]) -> list[Outcome]:
+        """Ask once what became of a job's items; one outcome each, in order.
+
+        One that isn't done yet is `accepted` again, with the time to ask next; of a job the vendor no longer knows
+        each is `unknown`. Raises: errors.ProviderError where it can't be asked now; it is asked again later.
+        """
 
 
 class InventorySource(ABC):

@@ -114,7 +114,7 @@ class TestPage:
         figures_of(admin_browser, crm)
         with CaptureQueriesContext(connection) as captured:
             figures_of(admin_browser, crm)
-        assert len(captured) <= 6
+        assert len(captured) <= 7
 
     def test_everything_hostile_is_still_text(self, admin_browser: Client):
         hostile_rows()

@@ -7,7 +7,8 @@ import pytest
 from django.db import connection
 
 from integrations import deliveries
-from integrations.drain import Lease, drain
+from integrations.drain import drain
+from integrations.leases import Lease
 from integrations.models import Call, ConnectorState, Delivery
 from integrations.providers.base import Outcome
 from integrations.quota import Quota
@@ -205,7 +206,7 @@ def wait_until(condition, seconds=60):
 
 
 def test_a_vendor_over_its_quota_is_left_alone_and_no_try_is_spent(sandbox, crm, client_row, monkeypatch):
-    monkeypatch.setattr("integrations.drain._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("integrations.parcels._PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr("integrations.connections.PATIENCE_SECONDS", 0.0)
     Quota(crm.pk, None).close(120)
     lead = capture(client_row)

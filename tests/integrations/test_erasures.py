@@ -2,7 +2,7 @@
 
 import pytest
 
-from integrations import deliveries, resending, subjects
+from integrations import deliveries, packing, resending, subjects
 from integrations.drain import drain
 from integrations.explanations import explain
 from integrations.models import Call, Delivery
@@ -122,7 +122,7 @@ def test_a_call_that_was_overtaken_by_the_erasure_is_erased_once_more(sandbox, c
     """The lead is gone, the erasure has ended: only the late call still knows who it told the vendor of."""
     lead = capture(client_row)
     [late] = Delivery.objects.claim_batch(crm.pk, 10)
-    contact = deliveries.mapped(crm, subjects.load("lead", {lead.pk: 0})[lead.pk].contact)
+    contact = packing.mapped(crm, subjects.load("lead", {lead.pk: 0})[lead.pk].contact)
     later(seconds=jobs.LEASE_SECONDS + 1)
     deliveries.recover_lapsed(crm)
     erase(lead)

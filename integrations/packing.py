@@ -1,0 +1,146 @@
+"""Makes parcels of claimed deliveries: what each is about is loaded and mapped as it is now."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db.models import Max
+
+from integrations import deliveries, erasures, subjects
+from integrations.mapping import map_fields
+from integrations.models import Connector, Delivery
+from integrations.outbox import ERASE
+from integrations.parcels import Parcel
+from integrations.providers import errors
+from integrations.providers.base import Contact, Outcome, Provider
+from integrations.providers.registry import provider_class
+from integrations.settling import UNANSWERED_WAIT
+from runtime import secrets
+from runtime.clock import db_now
+
+State = Delivery.State
+
+
+def mapped(connector: Connector, contact: Contact) -> Contact:
+    """Return the contact with the vendor's field names filled in. Raises: errors.Misconfigured."""
+    mapping = connector.config.get("mapping") or provider_class(connector.provider).default_mapping
+    return replace(contact, fields=map_fields(mapping, contact.values))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a connector knows of a subject: the newest revision it was told, and how it calls it."""
+
+    revision: int = 0
+    external_id: str = ""
+
+
+class Packer:
+    """Packs one connector's deliveries; what can't be sent is settled."""
+
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
+        self._provider: type[Provider] = provider_class(connector.provider)
+
+    def pack(self, batch: Sequence[Delivery]) -> Parcel | None:
+        """Return a parcel of deliveries of one operation, or None where none of them can be sent."""
+        told, unanswered = self._told(batch), self._unanswered(batch)
+        parcel, results = Parcel(), deliveries.Results(self._connector)
+        contacts = (
+            self._erased(batch, told, results) if batch[0].operation == ERASE else self._leads(batch, told, results)
+        )
+        for delivery in batch:
+            if (contact := contacts.get(delivery.pk)) is None:
+                continue
+            at = unanswered.get(delivery.subject_id)
+            if at and at + UNANSWERED_WAIT > db_now():
+                results.postpone(delivery, at + UNANSWERED_WAIT)
+                continue
+            delivery.unanswered_at = at or delivery.unanswered_at
+            parcel.add(
+                delivery,
+                replace(
+                    contact,
+                    external_id=told[delivery.subject_id].external_id,
+                    may_exist=at is not None,
+                    idempotency_key=f"{delivery.pk}-{delivery.revision}",
+                ),
+            )
+        results.save()
+        return parcel if parcel.deliveries else None
+
+    def _leads(
+        self, batch: Sequence[Delivery], told: Mapping[uuid.UUID, Told], results: deliveries.Results
+    ) -> dict[uuid.UUID, Contact]:
+        """Return the contacts of deliveries whose subject qualifies, mapped."""
+        loaded = subjects.load(batch[0].subject_kind, {pk: known.revision for pk, known in told.items()})
+        unwanted, found = self._unwanted(batch), {}
+        for delivery in batch:
+            subject = loaded.get(delivery.subject_id)
+            if subject is None:
+                results.cancel(delivery, "subject_gone")
+            elif delivery.subject_id in unwanted:
+                results.skip(delivery, "filtered")
+            elif not self._can_tell(subject.contact):
+                results.skip(delivery, "no_identifier")
+            else:
+                delivery.revision = subject.revision
+                try:
+                    found[delivery.pk] = mapped(self._connector, subject.contact)
+                except errors.Misconfigured as err:
+                    results.add(delivery, Outcome.rejected(err.code, err.words))
+        return found
+
+    def _unwanted(self, batch: Sequence[Delivery]) -> set[uuid.UUID]:
+        """Return who has withdrawn since what this connector asks for: a withdrawal counts up to the last moment."""
+        lead_filter = self._connector.lead_filter
+        if not lead_filter.get("purposes") or batch[0].subject_kind != "lead":
+            return set()
+        ids = [delivery.subject_id for delivery in batch]
+        return {seen.id for seen in subjects.surveyor("lead").some(lead_filter, ids) if not seen.qualifies}
+
+    def _erased(
+        self, batch: Sequence[Delivery], told: Mapping[uuid.UUID, Told], results: deliveries.Results
+    ) -> dict[uuid.UUID, Contact]:
+        """Return whom erasures are about, as far as the vendor can tell who that is."""
+        found = {}
+        for delivery in batch:
+            try:
+                contact = erasures.contact_of(delivery)
+            except secrets.WrongEncryptionKey:
+                results.ask_person(delivery, "sealed_with_lost_key")
+                continue
+            if told[delivery.subject_id].external_id or self._can_tell(contact):
+                found[delivery.pk] = contact
+            else:
+                results.ask_person(delivery, "no_identifier")
+        return found
+
+    def _can_tell(self, contact: Contact) -> bool:
+        """Say whether the vendor can tell by this who somebody is."""
+        return any(contact.values.get(name) for name in self._provider.identifiers)
+
+    def _told(self, batch: Sequence[Delivery]) -> dict[uuid.UUID, Told]:
+        """Return what the connector knows of each subject of a batch of one operation."""
+        ids = [delivery.subject_id for delivery in batch]
+        told = Delivery.objects.filter(connector=self._connector, subject_id__in=ids, state=State.DELIVERED)
+        operation = batch[0].operation
+        told = told.exclude(operation=ERASE) if operation == ERASE else told.filter(operation=operation)
+        found = dict.fromkeys(ids, Told())
+        grouped = told.values_list("subject_id", "external_id").annotate(Max("revision"))
+        for subject_id, external_id, revision in grouped:
+            if revision >= found[subject_id].revision:
+                found[subject_id] = Told(revision, external_id)
+        return found
+
+    def _unanswered(self, batch: Sequence[Delivery]) -> dict[uuid.UUID, datetime]:
+        """Return when a try for a subject last went unanswered, of those that none was answered after."""
+        if self._provider.effect == "upsert":
+            return {}
+        ids = [delivery.subject_id for delivery in batch]
+        rows = Delivery.objects.filter(connector=self._connector, subject_id__in=ids, operation=batch[0].operation)
+        delivered = dict(rows.filter(state=State.DELIVERED).values_list("subject_id").annotate(Max("settled_at")))
+        unanswered = rows.exclude(state__in=[State.DELIVERED, State.SUPERSEDED]).exclude(unanswered_at=None)
+        found = dict(unanswered.values_list("subject_id").annotate(Max("unanswered_at")))
+        return {pk: at for pk, at in found.items() if pk not in delivered or delivered[pk] < at}
