@@ -68,6 +68,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "gateway.middleware.RequestIdMiddleware",
+    "gateway.cors.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "gateway.admin_access.AdminAccessMiddleware",
@@ -165,6 +166,8 @@ X_FRAME_OPTIONS = "DENY"
 WEB_THREADS = env_int("WEB_THREADS", 32)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 API_BODY_MAX_BYTES = env_int("API_BODY_MAX_BYTES", 1_000_000)
+# What one visitor of a page may ask: an address with a publishable key, a session with its token.
+VISITOR_REQUESTS_PER_MINUTE = env_int("VISITOR_REQUESTS_PER_MINUTE", 30)
 # How long a process trusts a key it has just seen; a revoked key must be refused within five seconds.
 KEY_CACHE_SECONDS = 2.0
 REQUEST_LOG_WRITER = "background"  # or "inline", for tests

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -26,6 +27,7 @@ from engine.serializers import (
 from engine.services import question_ask, resolver
 from gateway import shares
 from gateway.api import ApiView
+from gateway.models import Client
 from gateway.problems import Problem, rate_limited
 from integrations import lookups
 
@@ -36,7 +38,7 @@ class QueryView(ApiView):
     """`POST /v1/query`: a question, or the next turn of a conversation."""
 
     required_scopes = {"POST": "query"}
-    allows_publishable = True
+    allows_publishable = allows_session = True
 
     @extend_schema(operation_id="query", request=QuerySerializer, responses=AnswerSerializer)
     def post(self, request: Request) -> Response:
@@ -45,9 +47,7 @@ class QueryView(ApiView):
         query.is_valid(raise_exception=True)
         asked = query.validated_data
         is_public = self.caller.kind == "publishable"
-        customer = asked.get("customer")
-        if customer and is_public:
-            raise _field_refused("customer", "Only a secret key or an OAuth token may say who the customer is.")
+        customer = self._customer(asked.get("customer"))
         request_id: str = request._request.request_id  # type: ignore[attr-defined]
         try:
             with shares.QUERIES.hold():
@@ -55,10 +55,11 @@ class QueryView(ApiView):
                     client=self.caller.client,
                     prompt=asked["prompt"],
                     conversation_id=asked.get("conversation_id"),
-                    customer=Customer(**customer) if customer else None,
+                    customer=customer,
                     deadline_ms=asked["deadline_ms"],
                     explain=asked["explain"],
                     is_public=is_public,
+                    session_id=self.caller.session.pk if self.caller.session else None,
                     request_id=request_id,
                 )
         except shares.AllTaken:
@@ -67,6 +68,35 @@ class QueryView(ApiView):
             detail = "There is no such conversation. Leave conversation_id out to begin a new one."
             raise Problem(404, "not_found", "Nothing was found here.", detail) from err
         return Response({**answer.as_json(), "request_id": request_id})
+
+    def _customer(self, named: dict[str, Any] | None) -> Customer | None:
+        """Return who is asking: a server says it, a session is for one visitor, and a page can't know."""
+        session = self.caller.session
+        if named and self.caller.is_visitor:
+            raise _field_refused("customer", "Only a secret key or an OAuth token may say who the customer is.")
+        if session is not None:
+            return Customer(session.email, session.phone, session.reference, is_alone=True)
+        return Customer(**named) if named else None
+
+
+class OwnOrderView(ApiView):
+    """`GET /v1/orders/{number}`: an order of the visitor whose session asks."""
+
+    required_scopes = {"GET": "lookups"}
+    allows_session = True
+
+    @extend_schema(operation_id="order_read", responses=FactsSerializer)
+    def get(self, request: Request, number: str) -> Response:
+        """Look up an order of the visitor that the session is for; anybody else's is not found."""
+        session = self.caller.session
+        if session is None:
+            detail = "A session says whose order it is. From your server, use POST /v1/orders/lookup with the contact."
+            raise Problem(403, "session_needed", "A visitor's session is needed.", detail)
+        if len(number) > slots.LONGEST_VALUE or not number.isprintable():
+            raise _field_refused("number", f"An order number has at most {slots.LONGEST_VALUE} visible characters.")
+        if not session.email and not session.phone:
+            raise _no_such_order()
+        return _order(client=session.client, number=number, email=session.email, phone=session.phone)
 
 
 class OrderLookupView(ApiView):
@@ -79,17 +109,7 @@ class OrderLookupView(ApiView):
         """Look up an order by its number and the e-mail address or phone number it was placed with."""
         lookup = OrderLookupSerializer(data=request.data)
         lookup.is_valid(raise_exception=True)
-        try:
-            with shares.QUERIES.hold():
-                found = order_look_up(client=self.caller.client, **lookup.validated_data, seconds=LOOKUP_SECONDS)
-        except attempts.TooManyAttempts as err:
-            raise rate_limited(err.retry_after) from err
-        except (lookups.Unavailable, shares.AllTaken) as err:
-            raise _unavailable() from err
-        if found is None or found.value is None:
-            detail = "There is no order with this number and this e-mail address or phone number."
-            raise Problem(404, "not_found", "Nothing was found here.", detail)
-        return Response({"facts": [fact.as_json() for fact in order_facts(found.value, receipt_of(found))]})
+        return _order(client=self.caller.client, **lookup.validated_data)
 
 
 class InventoryView(ApiView):
@@ -124,6 +144,24 @@ class FaqsView(ApiView):
         query.is_valid(raise_exception=True)
         found = _faqs(query.validated_data["search"])[: query.validated_data["limit"]]
         return Response({"results": [{"id": faq.id, "question": faq.question, "answer": faq.answer} for faq in found]})
+
+
+def _order(*, client: Client, number: str, email: str = "", phone: str = "") -> Response:
+    try:
+        with shares.QUERIES.hold():
+            found = order_look_up(client=client, number=number, email=email, phone=phone, seconds=LOOKUP_SECONDS)
+    except attempts.TooManyAttempts as err:
+        raise rate_limited(err.retry_after) from err
+    except (lookups.Unavailable, shares.AllTaken) as err:
+        raise _unavailable() from err
+    if found is None or found.value is None:
+        raise _no_such_order()
+    return Response({"facts": [fact.as_json() for fact in order_facts(found.value, receipt_of(found))]})
+
+
+def _no_such_order() -> Problem:
+    detail = "There is no order with this number and this e-mail address or phone number."
+    return Problem(404, "not_found", "Nothing was found here.", detail)
 
 
 def _faqs(search: str) -> Sequence[KnownFaq]:

@@ -16,11 +16,15 @@ MOST_SUGGESTIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """Who is asking, as the chatbot's own server says."""
+    """Who is asking, as the chatbot's own server says.
+
+    `is_alone` is set where a page asks for one visitor: what that visitor types names nobody else.
+    """
 
     email: str = ""
     phone: str = ""
     reference: str = ""
+    is_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,8 @@ def open_slots(intent: KnownIntent, known: Mapping[str, str], customer: Customer
 def values_of(intent: KnownIntent, known: Mapping[str, str], customer: Customer) -> dict[str, str]:
     """Return `{kind: value}`: what was said in the conversation, else what the chatbot's server says."""
     said = {slot.kind: known[slot.name] for slot in slots_of(intent) if slot.name in known}
+    if customer.is_alone and (customer.email or customer.phone):
+        return {**said, slots.EMAIL: customer.email}
     return {slots.EMAIL: customer.email, **said} if customer.email else said
 
 

@@ -85,6 +85,7 @@ EXAMPLES = {
         requests={"By e-mail address": {"number": "S00041", "email": "anna@example.com"}},
         responses={200: {"An order": {"facts": _ORDER}}},
     ),
+    "order_read": Operation(responses={200: {"The visitor’s own order": {"facts": _ORDER}}}),
     "inventory": Operation(responses={200: {"An article": {"facts": _STOCK}}}),
     "faqs": Operation(responses={200: {"What fits": {"results": [_FAQ]}}}),
 }

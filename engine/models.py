@@ -91,7 +91,8 @@ class Faq(models.Model):
 class Conversation(models.Model):
     """The turns one visitor had with one client's chatbot; `slots` is `{name: value}` for `intent`.
 
-    `customer_reference` is the caller's own id of the visitor, where it said one.
+    `customer_reference` is the caller's own id of the visitor, where it said one. A conversation that a visitor's
+    session began goes on in that session, or by the client's server.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -99,6 +100,7 @@ class Conversation(models.Model):
     intent = models.ForeignKey(Intent, null=True, blank=True, on_delete=models.SET_NULL)
     slots = models.JSONField(default=dict, blank=True)
     customer_reference = models.CharField(max_length=200, blank=True)
+    session_id = models.UUIDField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=db_now)
     updated_at = models.DateTimeField(default=db_now, db_index=True)
 

@@ -32,17 +32,20 @@ def question_ask(
     deadline_ms: int = 3_000,
     explain: bool = False,
     is_public: bool = False,
+    session_id: uuid.UUID | None = None,
     request_id: str = "",
 ) -> Answer:
     """Answer a prompt, or ask for what is missing; the turn is stored in the client's conversation.
 
-    `is_public` leaves out the intents that are not marked public. No transaction is open while a back end is asked.
+    `is_public` leaves out the intents that are not marked public, and conversations of sessions. `session_id` is of the
+    visitor's session that asks: it goes on with its own conversations alone.
+    No transaction is open while a back end is asked.
 
     Raises: Conversation.DoesNotExist, where the client has no conversation with that id.
     """
     until = time.monotonic() + deadline_ms / 1_000
     known = catalogue.current()
-    conversation, is_new = _conversation(client, conversation_id)
+    conversation, is_new = _conversation(client, conversation_id, session_id, is_public=is_public)
     exchange = _Exchange(prompt, customer or Customer(), conversation, known, is_public)
     answer = exchange.answer(lambda: max(0.0, until - time.monotonic()), explain=explain)
     if customer and customer.reference:
@@ -127,10 +130,13 @@ class _Exchange:
         return [Suggestion(match.intent, self.known.intents[match.intent].label) for match in likely]
 
 
-def _conversation(client: Client, id: uuid.UUID | None) -> tuple[Conversation, bool]:
+def _conversation(
+    client: Client, id: uuid.UUID | None, session_id: uuid.UUID | None, *, is_public: bool
+) -> tuple[Conversation, bool]:
     if id is None:
-        return Conversation(client=client), True
-    conversation = Conversation.objects.get(pk=id, client_id=client.pk)
+        return Conversation(client=client, session_id=session_id), True
+    own = {"session_id": session_id} if session_id or is_public else {}
+    conversation = Conversation.objects.get(pk=id, client_id=client.pk, **own)
     conversation.client = client
     return conversation, False
 

@@ -43,6 +43,7 @@ class ApiView(APIView):
 
     required_scopes: ClassVar[Mapping[str, str]] = {}
     allows_publishable: ClassVar[bool] = False
+    allows_session: ClassVar[bool] = False
     idempotent_methods: ClassVar[frozenset[str]] = frozenset()
     content_negotiation_class = JsonOnly
     http_method_names = [*_METHODS, "head"]

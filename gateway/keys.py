@@ -1,4 +1,4 @@
-"""The text of a key: how it is made, recognised and compared."""
+"""The text of a key or of a visitor's session: how it is made, recognised and compared."""
 
 import hashlib
 import re
@@ -11,13 +11,14 @@ from hmac import compare_digest
 from runtime.secrets import Secret
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
-MARKS = {"secret": "sb_sk_", "publishable": "sb_pk_"}
+MARKS = {"secret": "sb_sk_", "publishable": "sb_pk_", "session": "sb_vs_"}
 
 # 30 characters are 178 random bits; the six of them that logs show leave more than 128 unknown.
 _RANDOM_LENGTH = 30
 _CHECKSUM_LENGTH = 6
 _SHOWN_LENGTH = 12
-_FORM = re.compile(rf"sb_[sp]k_[0-9A-Za-z]{{{_RANDOM_LENGTH + _CHECKSUM_LENGTH}}}")
+_FORM = re.compile(rf"sb_(?:sk|pk|vs)_[0-9A-Za-z]{{{_RANDOM_LENGTH + _CHECKSUM_LENGTH}}}")
+_KINDS = {mark: kind for kind, mark in MARKS.items()}
 
 
 class MistypedKey(ValueError):
@@ -34,7 +35,7 @@ class KeyText:
 
 
 def generate(kind: str) -> Secret:
-    """Return a new key of kind "secret" or "publishable"."""
+    """Return a new key of kind "secret" or "publishable", or the token of a "session"."""
     body = MARKS[kind] + "".join(secrets.choice(ALPHABET) for _ in range(_RANDOM_LENGTH))
     return Secret(body + _checksum(body))
 
@@ -44,8 +45,7 @@ def parse(text: str) -> KeyText:
     body, checksum = text[:-_CHECKSUM_LENGTH], text[-_CHECKSUM_LENGTH:]
     if not _FORM.fullmatch(text) or not compare_digest(_checksum(body), checksum):
         raise MistypedKey
-    kind = "secret" if text.startswith(MARKS["secret"]) else "publishable"
-    return KeyText(kind=kind, prefix=text[:_SHOWN_LENGTH], digest=digest(text))
+    return KeyText(kind=_KINDS[text[:6]], prefix=text[:_SHOWN_LENGTH], digest=digest(text))
 
 
 def looks_like_key(text: str) -> bool:

@@ -17,7 +17,7 @@ from django.middleware.common import CommonMiddleware
 from django.urls import Resolver404, resolve
 from django.utils.deprecation import MiddlewareMixin
 
-from gateway import metrics, problems, request_log
+from gateway import metrics, problems, request_log, ways
 from gateway.addresses import client_address, forwarded_scheme
 from gateway.paths import is_api, is_logged
 from runtime.ids import uuid7
@@ -56,7 +56,7 @@ class RequestIdMiddleware:
         finally:
             request_id.reset(token)
         response["X-Request-Id"] = id
-        if is_logged(request.path):
+        if is_logged(request.path) and not getattr(response, "is_preflight", False):
             seconds = time.perf_counter() - started
             entry = _entry(request, response, seconds * 1000)
             metrics.observe(method=entry.method, route=entry.route, status=entry.status, seconds=seconds)
@@ -66,7 +66,7 @@ class RequestIdMiddleware:
     def _answer(self, request: WSGIRequest) -> HttpResponseBase:
         if not is_api(request.path):
             return self._get_response(request)
-        refusal = _refuse_nul(request) or _bound_body(request)
+        refusal = _refuse_nul(request) or ways.key_in_url(request) or _bound_body(request)
         response = self._get_response(request) if refusal is None else problems.response(request, refusal)
         if not response.streaming and "Content-Length" not in response and isinstance(response, HttpResponse):
             response["Content-Length"] = str(len(response.content))
@@ -128,6 +128,8 @@ def _entry(request: HttpRequest, response: HttpResponseBase, duration_ms: float)
         entry.client_id = caller.client.pk
         if caller.key is not None:
             entry.key_id, entry.key_prefix = caller.key.pk, caller.key.prefix
+        elif caller.session is not None:
+            entry.key_prefix = request_log.BY_SESSION
         if response.status_code >= 400:
             _add_bodies(entry, request, response)
     return entry

@@ -17,7 +17,7 @@ from gateway import key_cache, keys, problems
 from gateway.addresses import is_local_demo
 from gateway.models import Client
 from gateway.scopes import SCOPES
-from gateway.throttling import TOKENS_PER_MINUTE, count
+from gateway.throttling import TOKENS_PER_MINUTE, count, household
 
 
 class ClientScopes(BaseScopes):
@@ -79,7 +79,7 @@ def _refusal(request: HttpRequest) -> problems.Problem | None:
     if not request.is_secure() and not is_local_demo(request):
         detail = "The client's secret came over plain HTTP, where anybody can read it. Use https:// and a new one."
         return problems.Problem(403, "https_required", "HTTPS is required.", detail)
-    usage = count(request, "oauth", getattr(request, "address", "") or "unknown", TOKENS_PER_MINUTE)
-    if usage is not None and usage["should_limit"]:
+    usage = count(request, "oauth", household(getattr(request, "address", "")), TOKENS_PER_MINUTE)
+    if usage["should_limit"]:
         return problems.rate_limited(usage["time_left"])
     return None

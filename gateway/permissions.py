@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 from gateway.authentication import Caller
 from gateway.problems import Problem
-from gateway.scopes import PUBLISHABLE_SCOPES
+from gateway.scopes import PUBLISHABLE_SCOPES, SESSION_SCOPES
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -28,6 +28,9 @@ class HasScope(BasePermission):
         if caller.kind == "publishable" and not is_open:
             detail = "This operation needs a secret key or an OAuth token: call it from your server."
             raise Problem(403, "publishable_not_allowed", "A publishable key is not enough.", detail)
+        if caller.kind == "session" and not (getattr(view, "allows_session", False) and scope in SESSION_SCOPES):
+            detail = "A visitor's session asks, captures and looks up for itself alone: call this from your server."
+            raise Problem(403, "session_not_allowed", "A visitor's session is not enough.", detail)
         if scope is not None and (scope in caller.scopes or f"{scope}:all" in caller.scopes):
             return True
         detail = f'This needs the scope "{scope}". Add it to the client "{caller.client.name[:80]}" in the admin.'

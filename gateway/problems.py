@@ -59,6 +59,9 @@ CODES: dict[str, Advice] = {
     "token_invalid": Advice(
         401, "The access token is unknown, revoked or expired.", "Fetch a new one from `/oauth/token`."
     ),
+    "session_ended": Advice(
+        401, "The visitor's session has ended, or there is none.", "Have your server make a new one."
+    ),
     "client_inactive": Advice(403, "The client is switched off.", "Switch it on in the admin."),
     "address_not_allowed": Advice(
         403, "The client may not call from this address.", "Add the network to the client, if it should."
@@ -74,6 +77,12 @@ CODES: dict[str, Advice] = {
     ),
     "publishable_not_allowed": Advice(
         403, "This operation needs more than a publishable key.", "Call it from your server, with a secret key."
+    ),
+    "session_not_allowed": Advice(
+        403, "A visitor's session is for that visitor alone.", "Call it from your server, with a secret key."
+    ),
+    "session_needed": Advice(
+        403, "Whose order it is, only a visitor's session says.", "Use `POST /v1/orders/lookup` from your server."
     ),
     "scope_missing": Advice(403, "The client lacks the scope.", "Add the scope that the detail names, in the admin."),
     "permission_denied": Advice(403, "This isn't allowed.", "Ask the admin of this installation."),

@@ -26,6 +26,8 @@ FLUSH_SECONDS = 0.4
 BATCH = 500
 CAPACITY = 10_000
 LONGEST_BODY = 4096
+BY_SESSION = "session"
+"""What stands in a row instead of a key's prefix where a visitor's session called."""
 # What is kept of a body until it is scrubbed; a secret cut in two lies far behind what is stored of it.
 LONGEST_UNSCRUBBED = 4 * LONGEST_BODY
 

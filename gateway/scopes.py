@@ -14,3 +14,6 @@ DEFAULT_SCOPES = ("query", "leads:write", "leads:read", "lookups")
 
 PUBLISHABLE_SCOPES = frozenset({"query", "leads:write", "lookups"})
 """The most a publishable key can do, whatever its client may: everybody can read it in the page's source."""
+
+SESSION_SCOPES = frozenset({"query", "leads:write", "lookups"})
+"""The most a visitor's session can do, whatever its client may."""

@@ -1,5 +1,6 @@
 """The API of leads."""
 
+import time
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -11,13 +12,16 @@ from rest_framework.response import Response
 
 from gateway import idempotency
 from gateway.api import ApiView
+from gateway.authentication import Caller
 from gateway.problems import Problem, flatten
+from leads import visitors
 from leads.capture import TooManyWaiting, lead_capture, leads_capture
 from leads.listing import LeadListSerializer, lead_page, leads_for
 from leads.models import Lead
 from leads.schemas import CaptureAnswer, LeadAnswer, LeadBatchAnswer, LeadListAnswer
 from leads.serializers import LeadBatchSerializer, LeadCaptureSerializer, capture_answer, lead_answer, read_lead
 from leads.services import Capture, LeadData, Submission, deliveries_of
+from runtime.ids import uuid7
 
 _ROUTE = "leads"
 _BATCH_ROUTE = "leads/batch"
@@ -27,7 +31,7 @@ class LeadsView(ApiView):
     """Captures leads, and lists them."""
 
     required_scopes = {"GET": "leads:read", "POST": "leads:write"}
-    allows_publishable = True
+    allows_publishable = allows_session = True
     idempotent_methods = frozenset({"POST"})
 
     @extend_schema(
@@ -57,32 +61,47 @@ class LeadsView(ApiView):
         },
     )
     def post(self, request: Request) -> Response:
-        """Take a lead; it reaches every connected system that wants it, whatever happens in between."""
-        attempt = idempotency.attempt(request, _ROUTE)
+        """Take a lead; it reaches every connected system that wants it, whatever happens in between.
+
+        A page (publishable key or session) is answered 202 with an opaque id, whether we know the person or not. It may
+        send a field `website` that people don't see and leave empty: what has it filled in is answered and not taken.
+        """
+        if not self.caller.is_visitor:
+            return self._capture(request)
+        started = time.monotonic()
+        try:
+            return self._capture(request)
+        finally:
+            visitors.hold(started)
+
+    def _capture(self, request: Request) -> Response:
+        caller, route = self.caller, _route_of(self.caller)
+        attempt = idempotency.attempt(request, route)
         if attempt.stored:
             return _replay(attempt)
-        data = read_lead(request.data)
-        is_trusted = self.caller.kind != "publishable"
+        data = visitors.read_visitor_lead(caller, request.data) if caller.is_visitor else read_lead(request.data)
+        if data is None:
+            return Response({"id": str(uuid7())}, status=202)
 
         def remember(capture: Capture) -> None:
-            attempt.remember(_status(capture, is_trusted), _result(capture, is_trusted))
+            attempt.remember(_status(capture, caller), _result(capture, caller))
 
         try:
             capture = lead_capture(
-                client=self.caller.client,
+                client=caller.client,
                 data=data,
-                is_trusted=is_trusted,
+                is_trusted=caller.kind != "publishable",
                 remember=remember if attempt.key else None,
             )
         except TooManyWaiting as err:
             detail = "More leads arrive than can be written at once. Nothing was taken; send it again in a second."
             raise Problem(503, "busy", "Too many leads at once.", detail, headers={"Retry-After": "1"}) from err
         except idempotency.Raced:
-            return _replay(idempotency.attempt(request, _ROUTE))
-        if not is_trusted:
+            return _replay(idempotency.attempt(request, route))
+        if caller.is_visitor:
             return Response({"id": str(capture.activity.pk)}, status=202)
         body = capture_answer(capture.lead, capture.created, capture.deliveries)
-        return Response(body, status=_status(capture, is_trusted))
+        return Response(body, status=_status(capture, caller))
 
 
 class LeadBatchView(ApiView):
@@ -141,15 +160,22 @@ class LeadView(ApiView):
         return Response(lead_answer(lead, list(references), deliveries_of(lead.pk)))
 
 
-def _status(capture: Capture, is_trusted: bool) -> int:
-    if not is_trusted:
+def _route_of(caller: Caller) -> str:
+    """Return what an Idempotency-Key counts within: a page must not take one that its server will use."""
+    if caller.session is not None:
+        return f"{_ROUTE}/{caller.session.pk}"
+    return f"{_ROUTE}/pages" if caller.is_visitor else _ROUTE
+
+
+def _status(capture: Capture, caller: Caller) -> int:
+    if caller.is_visitor:
         return 202
     return 201 if capture.created else 200
 
 
-def _result(capture: Capture, is_trusted: bool) -> dict[str, Any]:
+def _result(capture: Capture, caller: Caller) -> dict[str, Any]:
     """Return what the answer can be built from again: ids alone, so that an erasure reaches it."""
-    if not is_trusted:
+    if caller.is_visitor:
         return {"receipt": str(capture.activity.pk)}
     return {"lead": str(capture.lead.pk), "created": capture.created}
 

@@ -95,6 +95,23 @@ EXAMPLES = {
             }
         },
     ),
+    "session_create": Operation(
+        requests={
+            "A customer who has signed in to the shop": {
+                "origin": "https://shop.example",
+                "customer": {"email": "anna@example.com"},
+            }
+        },
+        responses={
+            201: {
+                "A token for that page": {
+                    "token": "sb_vs_…",
+                    "expires_at": "2026-11-23T03:26:16.485449+00:00",
+                    "expires_in": 1800,
+                }
+            }
+        },
+    ),
     "lead_read": Operation(responses={200: {"A lead that has arrived": _KNOWN}}),
     "lead_consents": Operation(responses={200: {"What is in force": _STANDS}}),
     "lead_consents_record": Operation(

@@ -66,7 +66,7 @@ _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         re.compile(r"(?i)\b(bearer|basic|digest)(\s+)[^\s\"'\\,;]{4,}"),
         rf"\1\2{MASK}",
     ),
-    (("sb_sk_", "sb_pk_"), re.compile(r"(sb_[sp]k_)[\w-]+"), rf"\1{MASK}"),
+    (("sb_sk_", "sb_pk_", "sb_vs_"), re.compile(r"(sb_(?:sk|pk|vs)_)[\w-]+"), rf"\1{MASK}"),
     (("whsec_",), re.compile(r"(whsec_)[\w+/=-]+"), rf"\1{MASK}"),
     (("eyj",), re.compile(r"eyJ[\w-]{5,}(?:\.[\w-]*){0,2}"), MASK),
     (("key", "token", "secret", "passw", "passphrase", "authori"), _KEYED, rf"\1{MASK}"),

@@ -16,6 +16,7 @@ from django.urls import reverse
 from gateway import admin_access
 from gateway.addresses import is_within, parse_address
 from gateway.models import AdminNetwork, Client, RequestLog
+from gateway.request_log import BY_SESSION
 from runtime.admin import PageAdmin
 from runtime.clock import db_now
 
@@ -38,7 +39,9 @@ def shut_out(client: Client) -> ShutOut | None:
     """Return whom the list keeps out, or would, by the request log of the last days; None where there is no list."""
     if not client.networks:
         return None
-    calls = RequestLog.objects.filter(client=client, at__gte=db_now() - timedelta(days=DAYS))
+    calls = RequestLog.objects.filter(client=client, at__gte=db_now() - timedelta(days=DAYS)).exclude(
+        key_prefix=BY_SESSION  # visitors are wherever they are; no list is about them
+    )
     newest = calls.order_by("-at").values_list("address", flat=True)[:MOST_CALLS]
     counts = Counter(newest)
     outside = Counter({each: n for each, n in counts.items() if not is_within(parse_address(each), client.networks)})

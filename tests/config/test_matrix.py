@@ -12,9 +12,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from oauth2_provider.models import AccessToken
 
 from gateway import keys
-from gateway.models import Client, Key
+from gateway.models import Client, Key, Session
 from gateway.scopes import SCOPES
 from gateway.services import client_create, key_create
+from gateway.sessions import session_create
 from runtime.clock import db_now
 from tests.factories import ConversationFactory, LeadFactory
 
@@ -29,6 +30,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 class Operation:
     """What one method of a route needs, and its answers to whoever has that.
 
+    `answer_to_sessions` is what a visitor's session gets, None where it may not.
     `foreign` makes something of another client and returns what changes in the request to ask for it.
     """
 
@@ -37,6 +39,7 @@ class Operation:
     body: Any = None
     is_for_pages: bool = False
     answer_to_pages: int = 200
+    answer_to_sessions: int | None = None
     foreign: Callable[[Client], Mapping[str, Any]] | None = None
     values: Mapping[str, str] = field(default_factory=dict)
 
@@ -59,7 +62,9 @@ LEAD = {"email": "anna@example.com"}
 MATRIX: dict[str, dict[str, Operation]] = {
     "v1/leads": {
         "GET": Operation("leads:read", {200}),
-        "POST": Operation("leads:write", {201, 200}, LEAD, is_for_pages=True, answer_to_pages=202),
+        "POST": Operation(
+            "leads:write", {201, 200}, LEAD, is_for_pages=True, answer_to_pages=202, answer_to_sessions=202
+        ),
     },
     "v1/leads/batch": {"POST": Operation("leads:write", {200}, {"leads": [LEAD]})},
     "v1/leads/<uuid:lead_id>": {
@@ -72,7 +77,19 @@ MATRIX: dict[str, dict[str, Operation]] = {
         ),
     },
     "v1/query": {
-        "POST": Operation("query", {200}, {"prompt": "Hello"}, is_for_pages=True, foreign=foreign_conversation),
+        "POST": Operation(
+            "query",
+            {200},
+            {"prompt": "Hello"},
+            is_for_pages=True,
+            answer_to_sessions=200,
+            foreign=foreign_conversation,
+        ),
+    },
+    "v1/sessions": {"POST": Operation("query", {201}, {"origin": PAGE, "customer": LEAD})},
+    "v1/orders/<str:number>": {
+        # Servers are told to say whose order it is; a foreign one is no row of ours: tests.engine.test_visitors.
+        "GET": Operation("lookups", {403}, answer_to_sessions=503, foreign=no_object, values={"number": "S1"}),
     },
     "v1/orders/lookup": {"POST": Operation("lookups", {503}, {"number": "S1", "email": "anna@example.com"})},
     "v1/inventory/<str:sku>": {
@@ -139,7 +156,11 @@ class Caller:
                 "Origin": PAGE,
             },
             "oauth": {"Authorization": f"Bearer {self._token(scopes)}"},
+            "session": {"Authorization": f"Bearer {self._session()}", "Origin": PAGE},
         }
+
+    def _session(self) -> str:
+        return str(session_create(client=self.client, key=None, origin=PAGE, **LEAD)[1])
 
     def _token(self, scopes: tuple[str, ...]) -> str:
         token = f"token-{self.client.pk}"
@@ -178,6 +199,8 @@ def refused_credentials() -> dict[str, tuple[dict[str, str], str]]:
     Key.objects.filter(pk=expired.pk).update(expires_at=db_now() - timedelta(seconds=1))
     revoked, revoked_text = key_create(client=client)
     Key.objects.filter(pk=revoked.pk).update(revoked_at=db_now())
+    ended, ended_text = session_create(client=client, key=None, origin=PAGE, **LEAD)
+    Session.objects.filter(pk=ended.pk).update(expires_at=db_now() - timedelta(seconds=1))
     token = {"application": client, "scope": " ".join(SCOPES), "expires": db_now() - timedelta(seconds=1)}
     AccessToken.objects.create(token="ended", **token)
     unknown = str(keys.generate("secret"))
@@ -185,6 +208,7 @@ def refused_credentials() -> dict[str, tuple[dict[str, str], str]]:
         "key_invalid": [unknown, unknown[:-1] + "0"],
         "key_expired": [str(expired_text)],
         "key_revoked": [str(revoked_text)],
+        "session_ended": [str(ended_text), str(keys.generate("session"))],
         "token_invalid": ["ended", "nobody"],
     }
     return {text: ({"Authorization": f"Bearer {text}"}, code) for code, texts in sent.items() for text in texts}
@@ -218,6 +242,13 @@ def test_a_scope_opens_what_needs_it_and_nothing_else(route, method, scope):
         assert status == operation.answer_to_pages
     else:
         assert (status, code) == (403, "scope_missing")
+    status, code = outcome(send(route, method, operation, caller.headers["session"]))
+    if operation.answer_to_sessions is None:
+        assert (status, code) == (403, "session_not_allowed")
+    elif has_scope:
+        assert status == operation.answer_to_sessions
+    else:
+        assert (status, code) == (403, "scope_missing")
 
 
 @pytest.mark.parametrize(("route", "method"), [case for case in CASES if MATRIX[case[0]][case[1]].foreign])
@@ -227,7 +258,9 @@ def test_what_belongs_to_another_client_is_not_there(route, method):
         return
     caller, other = Caller(*(scope for scope in SCOPES if not scope.endswith(":all"))), client_create(name="Other")[0]
     changes = operation.foreign(other)
-    for kind in ("secret", "oauth", *(["publishable"] if operation.is_for_pages else [])):
+    pages = ["publishable"] if operation.is_for_pages else []
+    visitors = ["session"] if operation.answer_to_sessions else []
+    for kind in ("secret", "oauth", *pages, *visitors):
         assert outcome(send(route, method, operation, caller.headers[kind], **changes)) == (404, "not_found")
 
 
@@ -239,7 +272,7 @@ def test_a_method_that_is_not_taken_changes_nothing_whoever_sends_it(route):
     for method in METHODS:
         if method in taken:
             continue
-        for kind in ("secret", "oauth", "publishable"):
+        for kind in ("secret", "oauth", "publishable", "session"):
             answer = send(route, method, anything, caller.headers[kind])
             assert answer.status_code == 405
             assert set(answer["Allow"].split(", ")) == taken

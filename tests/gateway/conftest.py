@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.test import Client as Browser
 from django.test import override_settings
 
-from gateway import health, key_cache, services, uses
+from gateway import health, key_cache, services, throttling, uses
 from gateway.models import Client, Key
 
 Call = Callable[..., Any]
@@ -20,6 +20,8 @@ def _own_addresses() -> Iterator[None]:
     key_cache.forget_all()
     uses._noted.clear()
     health._last = None
+    throttling._asked_again_at = float("-inf")
+    throttling._here.clear()
     with override_settings(ROOT_URLCONF="tests.gateway.urls"):
         yield
 

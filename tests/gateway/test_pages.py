@@ -25,7 +25,12 @@ def test_the_bare_address_shows_where_to_go(client):
 def test_each_operation_says_how_to_get_in_and_what_can_go_wrong(description):
     assert description["openapi"].startswith("3.1")
     operation = description["paths"]["/v1/notes"]["post"]
-    assert operation["security"] == [{"secretKey": []}, {"publishableKey": []}, {"oauth": ["leads:write"]}]
+    assert operation["security"] == [
+        {"secretKey": []},
+        {"publishableKey": []},
+        {"session": []},
+        {"oauth": ["leads:write"]},
+    ]
     assert {"400", "401", "403", "413", "415", "429", "503", "default"} <= operation["responses"].keys()
     assert "application/problem+json" in operation["responses"]["400"]["content"]
     assert "X-Request-Id" in operation["responses"]["400"]["headers"]

@@ -26,7 +26,7 @@ class NoteSerializer(StrictSerializer):
 
 class NotesView(ApiView):
     required_scopes = {"GET": "leads:read", "POST": "leads:write"}
-    allows_publishable = True
+    allows_publishable = allows_session = True
 
     def get(self, request: Request) -> Response:
         return Response(
