@@ -79,21 +79,39 @@ def _guarded(
         quota=Quota(
             connector.pk,
             window_of(connector),
+            daily=daily_of(connector),
+            is_fixed=bool(connector.quota.get("requests")),
             leaves_lookups_share=not is_lookup and issubclass(provider, InventorySource | OrderSource),
         ),
         breaker=Breaker(connector.pk),
         patience=min(PATIENCE_SECONDS, ends_at - time.monotonic()) if ends_at is not None else PATIENCE_SECONDS,
         counts_silence=not is_lookup,
         may_call=may_call,
+        limits=provider.limits,
     )
 
 
 def window_of(connector: Connector) -> Window | None:
     """Return the limit that a connector keeps to: its own, or what is usual for the vendor."""
-    if connector.quota:
+    if connector.quota.get("requests"):
         return Window(int(connector.quota["requests"]), float(connector.quota["seconds"]))
     usual = provider_class(connector.provider).quota
     return Window(*usual) if usual else None
+
+
+def daily_of(connector: Connector) -> int | None:
+    """Return how many requests a day a connector keeps to, where that is known without asking."""
+    return connector.quota.get("daily") or provider_class(connector.provider).daily_quota
+
+
+def quota_of(connector: Connector) -> Quota:
+    """Return a connector's shared counters, to look at."""
+    return Quota(
+        connector.pk,
+        window_of(connector),
+        daily=daily_of(connector),
+        is_fixed=bool(connector.quota.get("requests")),
+    )
 
 
 def in_flight_of(connector: Connector) -> int:

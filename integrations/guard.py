@@ -8,7 +8,7 @@ import structlog
 
 from integrations.breaker import Breaker
 from integrations.providers import errors
-from integrations.providers.base import Reply, Session
+from integrations.providers.base import Limits, Reply, Session
 from integrations.providers.replies import retry_after
 from integrations.quota import Quota
 
@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 
 # A vendor that says "too many" and not for how long is left alone so long.
 _UNTOLD_PAUSE = 1.0
+_UNTOLD_DAY = 3600.0
 # Our own haste, not the vendor's fault.
 _OURS = {"no_time_left", "busy"}
 
@@ -32,6 +33,7 @@ class GuardedSession:
         patience: float,
         counts_silence: bool,
         may_call: Callable[[], bool] = lambda: True,
+        limits: Callable[[Reply], Limits | None] = lambda reply: None,
     ) -> None:
         self._inner = inner
         self._quota = quota
@@ -39,6 +41,7 @@ class GuardedSession:
         self._patience = patience
         # A drainer's lease: who stood still for too long must not begin another request of the same piece of work.
         self._may_call = may_call
+        self._limits = limits
         # A look-up gives up at its own deadline: that it got no answer by then doesn't say that the vendor is down.
         self._counts_silence = counts_silence
 
@@ -83,7 +86,16 @@ class GuardedSession:
             pause = retry_after(reply.headers) or _UNTOLD_PAUSE
             _told(lambda: self._quota.close(pause))
         self._note(is_well=reply.status < 500)
+        self._keep_to(self._limits(reply))
         return reply
+
+    def _keep_to(self, limits: Limits | None) -> None:
+        """Note what the vendor says of its limits; over the day's budget, the request was not taken."""
+        if limits is None:
+            return
+        _told(lambda: self._quota.correct(limits))
+        if limits.is_over and limits.daily_remaining == 0:
+            raise errors.Held("daily_quota", after=_asked(self._quota.rest) or _UNTOLD_DAY)
 
     def _note(self, *, is_well: bool) -> None:
         _told(lambda: self._breaker.note(is_well=is_well))
@@ -92,6 +104,8 @@ class GuardedSession:
         ends_at = time.monotonic() + self._patience
         while True:
             because, seconds = "breaker", _asked(self._breaker.wait)
+            if not seconds:
+                because, seconds = "daily_quota", _asked(self._quota.rest)
             if not seconds:
                 because, seconds = "quota", _asked(self._quota.take)
             if not seconds:

@@ -16,9 +16,10 @@ _MOST_TRIES = 20
 _SHORTEST, _LONGEST = 1, 24 * 3600
 _MOST_AT_ONCE = 10
 _MOST_REQUESTS = 1_000_000
+_MOST_A_DAY = 100_000_000
 
 
-PACE_FIELDS = ("trouble", "refusal", ("quota_requests", "quota_seconds"), "calls_at_once")
+PACE_FIELDS = ("trouble", "refusal", ("quota_requests", "quota_seconds"), "quota_daily", "calls_at_once")
 """The fields of the form as they stand on the page."""
 
 
@@ -61,6 +62,13 @@ class PaceForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class take
         max_value=_LONGEST,
         widget=widgets.UnfoldAdminIntegerFieldWidget(),
     )
+    quota_daily = forms.IntegerField(
+        label="Its limit: requests a day",
+        required=False,
+        min_value=1,
+        max_value=_MOST_A_DAY,
+        widget=widgets.UnfoldAdminIntegerFieldWidget(),
+    )
     calls_at_once = forms.IntegerField(
         label="Calls at once",
         required=False,
@@ -86,6 +94,7 @@ class PaceForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class take
                 "refusal": durations.typed(policy.get("refusal", [])),
                 "quota_requests": quota.get("requests"),
                 "quota_seconds": quota.get("seconds"),
+                "quota_daily": quota.get("daily"),
                 "calls_at_once": connector.max_in_flight,
             }
         )
@@ -98,6 +107,7 @@ class PaceForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class take
             "refusal": f"The same. Empty: {durations.typed(REFUSAL)}.",
             "quota_seconds": "Such as 10.",
             "quota_requests": f"Empty: what is usual for {vendor}, {of_vendor}.",
+            "quota_daily": f"Empty: as {vendor}’s answers tell, where they do. What is over is sent the next day.",
             "calls_at_once": f"1 to {_MOST_AT_ONCE}. Empty: {in_flight_of(usual)}, as usual for {vendor}.",
         }
         for name, text in words.items():
@@ -114,9 +124,12 @@ class PaceForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class take
     def pace(self) -> dict[str, Any]:
         """Return what was typed, as `services.connector_pace_set` takes it."""
         values = self.cleaned_data
-        quota = {"requests": values["quota_requests"], "seconds": values["quota_seconds"]}
+        window = {"requests": values["quota_requests"], "seconds": values["quota_seconds"]}
+        quota = window if all(window.values()) else {}
+        if values["quota_daily"]:
+            quota["daily"] = values["quota_daily"]
         return {
             "retry_policy": {name: values[name] for name in ("trouble", "refusal") if values[name]},
-            "quota": quota if all(quota.values()) else {},
+            "quota": quota,
             "max_in_flight": values["calls_at_once"],
         }

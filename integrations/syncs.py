@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from integrations.connections import window_of
+from integrations.connections import quota_of
 from integrations.durations import said
 from integrations.models import Connector, ConnectorState, Delivery
 from integrations.providers.base import OPERATIONS
 from integrations.providers.registry import PROVIDERS, provider_class
-from integrations.quota import Quota, Window
+from integrations.quota import Window
 from integrations.retries import Policy
 from runtime.clock import db_now
 
@@ -121,6 +121,9 @@ def _hold(connector: Connector) -> str:
             f"{connector.name} answered several calls badly, so it is left alone. Every half a minute one call tries "
             f"whether it is well again, the next in {left}."
         )
+    if status.held_because == "daily_quota":
+        at = timezone.localtime(status.held_until)
+        return f"{connector.name}’s daily limit is used up; it goes on at {at:%H:%M}."
     return f"{connector.name} takes no more calls for now: its limit is used up. It goes on in {left}."
 
 
@@ -139,12 +142,14 @@ def _status(connector: Connector) -> ConnectorState | None:
 
 def quota_words(connector: Connector, waiting: int) -> str:
     """Return what is left of a connector's limit, and whether it lasts for what waits."""
-    window = window_of(connector)
+    quota = quota_of(connector)
+    window, budget = quota.window, quota.budget()
+    today = f"{budget.remaining:,} of {budget.total:,} requests left today" if budget else ""
     if window is None:
-        return "none known"
-    left = Quota(connector.pk, window).left()
+        return today or "none known"
+    left = quota.left()
     words = f"{left:,} of {window.requests:,} requests in {said(window.seconds)} left"
-    return words + _lasts(connector, window, left, waiting)
+    return "; ".join(filter(None, [words + _lasts(connector, window, left, waiting), today]))
 
 
 def _lasts(connector: Connector, window: Window, left: int, waiting: int) -> str:

@@ -34,6 +34,23 @@ class Reply:
             raise RetryLater("The answer was not JSON.", code="garbled_reply", status=self.status) from err
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an answer says of the vendor's limits; what it doesn't say is None. Spans are seconds from now.
+
+    `is_over` says that this very request was turned away for a limit. A daily budget without a time renews at midnight.
+    """
+
+    requests: int | None = None
+    seconds: float | None = None
+    remaining: int | None = None
+    resets_in: float | None = None
+    daily: int | None = None
+    daily_remaining: int | None = None
+    daily_resets_in: float | None = None
+    is_over: bool = False
+
+
 class Session(Protocol):
     """The way out that a provider is given (integrations.egress implements it).
 
@@ -235,6 +252,8 @@ class Provider(ABC):
     """Whether `Contact.idempotency_key` keeps an `at_least_once` vendor from acting twice."""
     quota: ClassVar[tuple[int, float] | None] = None
     """Requests and the seconds of their window."""
+    daily_quota: ClassVar[int | None] = None
+    """Requests a day, where the vendor's answers don't tell."""
     batch_size: ClassVar[int] = 1
     max_in_flight: ClassVar[int] = 1
     default_mapping: ClassVar[Mapping[str, str]] = {}
@@ -243,6 +262,13 @@ class Provider(ABC):
     def __init__(self, session: Session, config: Mapping[str, Any]) -> None:
         self.session = session
         self.config = config
+
+    @classmethod
+    def limits(cls, reply: Reply) -> Limits | None:
+        """Return what an answer says of the vendor's limits, by the headers that many share. Pure."""
+        from integrations.providers.replies import limits_in
+
+        return limits_in(reply)
 
     @abstractmethod
     def check(self) -> Check:

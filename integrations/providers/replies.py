@@ -1,14 +1,19 @@
 """What a status says where the vendor's own words don't say more. Pure."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from integrations.providers import errors
-from integrations.providers.base import Reply
+from integrations.providers.base import Limits, Reply
 
 _LONGEST_RETRY_AFTER = 86_400.0
 _LATER = {408, 425, 429}
+# Some vendors give fractions, which the standard doesn't know.
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?")
+# A reset later than this is a moment (seconds since 1970), not a span.
+_LONGEST_SPAN = 10_000_000.0
 
 
 def raise_for_status(reply: Reply, words: str = "") -> None:
@@ -39,8 +44,8 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     Source: RFC 9110, section 10.2.3 (seconds or an HTTP date).
     """
     text = (headers.get("Retry-After") or "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), _LONGEST_RETRY_AFTER)
+    if _SECONDS.fullmatch(text):
+        return min(float(text[:12]), _LONGEST_RETRY_AFTER)
     try:
         at = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError):
@@ -48,3 +53,24 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     seconds = (at - (now or datetime.now(UTC))).total_seconds()
     return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
+
+
+def limits_in(reply: Reply, now: datetime | None = None) -> Limits | None:
+    """Return the limit that `RateLimit-Limit`, `-Remaining` and `-Reset` (also with `X-`) tell; None where they don't.
+
+    Source: draft-ietf-httpapi-ratelimit-headers-07; the reset is a span or, by older habit, a moment.
+    """
+    for prefix in ("RateLimit", "X-RateLimit"):
+        remaining = number_in(reply.headers, f"{prefix}-Remaining")
+        if remaining is not None:
+            reset = number_in(reply.headers, f"{prefix}-Reset")
+            if reset is not None and reset > _LONGEST_SPAN:
+                reset = max(0.0, reset - (now or datetime.now(UTC)).timestamp())
+            return Limits(remaining=int(remaining), resets_in=reset, is_over=reply.status == 429)
+    return None
+
+
+def number_in(headers: Mapping[str, str], name: str) -> float | None:
+    """Return the number that a header begins with; None where there is none."""
+    found = _SECONDS.match((headers.get(name) or "").strip())
+    return float(found[0][:15]) if found else None

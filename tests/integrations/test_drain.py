@@ -6,16 +6,17 @@ import time
 import pytest
 from django.db import connection
 
-from integrations import deliveries
+from integrations import deliveries, syncs
 from integrations.drain import drain
 from integrations.leases import Lease
-from integrations.models import Call, ConnectorState, Delivery
+from integrations.models import Call, Connector, ConnectorState, Delivery
 from integrations.providers.base import Outcome
 from integrations.quota import Quota
 from leads.capture import lead_capture
 from leads.services import LeadData, deliveries_of
 from runtime import jobs
 from tests.factories import ClientFactory, ConnectorFactory
+from tests.integrations.servers import answer, serve
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.db]
 
@@ -252,3 +253,19 @@ def test_an_erased_lead_is_forgotten_by_the_vendor_and_nothing_older_follows(san
     assert sandbox.contacts() == []
     states = Delivery.objects.filter(subject_id=lead.pk).order_by("created_at").values_list("operation", "state")
     assert list(states) == [("upsert", "delivered"), ("upsert", "cancelled"), ("erase", "delivered")]
+
+
+def test_a_used_up_day_holds_what_waits_and_says_until_when(sandbox, crm, client_row, settings):
+    spent = answer(b'{"status":"error","policyName":"DAILY"}', "429 Too Many Requests")
+    with serve(spent) as vendor:
+        settings.EGRESS_ALLOW = [vendor.allow]
+        crm.base_url = vendor.url
+        crm.save()
+        lead = capture(client_row)
+        drain(crm.pk)
+    [delivery] = deliveries_of(lead.pk)
+    assert (delivery.state, delivery.tries) == ("waiting", 0)
+    row = Connector.objects.select_related("status").get()
+    assert row.status.held_because == "daily_quota"
+    assert "CRM’s daily limit is used up; it goes on at" in syncs.standing(row, syncs.figures(row))
+    assert "0 of " in syncs.quota_words(row, 1)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from integrations.providers import errors
-from integrations.providers.base import Reply
-from integrations.providers.replies import raise_for_status, retry_after
+from integrations.providers.base import Limits, Reply
+from integrations.providers.replies import limits_in, raise_for_status, retry_after
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -60,10 +60,21 @@ def test_success_raises_nothing(status):
         ("", None),
         ("soon", None),
         ("-5", None),
-        ("1.5", None),
+        ("1.5", 1.5),
+        ("7.", 7),
+        ("1e3", None),
         ("٣", None),
         ("Mon, 99 Nov 2026", None),
     ],
 )
 def test_retry_after_is_read_in_both_forms_and_garbage_ignored(text, seconds):
     assert retry_after({"Retry-After": text}, NOW) == seconds
+
+
+@pytest.mark.parametrize("prefix", ["RateLimit", "X-RateLimit"])
+def test_the_headers_that_many_vendors_share_tell_a_limit(prefix):
+    headers = {f"{prefix}-Remaining": "3", f"{prefix}-Reset": "12"}
+    assert limits_in(Reply(200, headers, b"")) == Limits(remaining=3, resets_in=12.0)
+    headers[f"{prefix}-Reset"] = str(int(NOW.timestamp()) + 30)
+    assert limits_in(Reply(429, headers, b""), NOW) == Limits(remaining=3, resets_in=30.0, is_over=True)
+    assert limits_in(Reply(200, {f"{prefix}-Remaining": "none"}, b"")) is None

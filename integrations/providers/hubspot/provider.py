@@ -6,8 +6,19 @@ Source: https://developers.hubspot.com/docs/api-reference (CRM API v3; limits of
 from collections.abc import Sequence
 from typing import Any
 
-from integrations.providers.base import Check, Contact, ContactEraser, ContactSink, OAuth, Outcome, Provider
+from integrations.providers.base import (
+    Check,
+    Contact,
+    ContactEraser,
+    ContactSink,
+    Limits,
+    OAuth,
+    Outcome,
+    Provider,
+    Reply,
+)
 from integrations.providers.hubspot.contacts import batch, outcomes
+from integrations.providers.hubspot.limits import limits
 from integrations.providers.hubspot.problems import raise_for
 
 _CONTACTS = "/crm/v3/objects/contacts"
@@ -38,6 +49,11 @@ class HubSpot(Provider, ContactSink, ContactEraser):
         "phone": "phone",
         "company": "company",
     }
+
+    @classmethod
+    def limits(cls, reply: Reply) -> Limits | None:
+        """Return the account's limits, which every answer to a private app's token tells."""
+        return limits(reply)
 
     def check(self) -> Check:
         """Read the account the token belongs to."""
