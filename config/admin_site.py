@@ -26,6 +26,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         (
             ("Leads", "person_search", "leads", "lead"),
             ("Exports", "download", "leads", "export"),
+            ("Erasures", "person_off", "leads", "erasure"),
             ("Export plans", "event_repeat", "leads", "exportplan"),
             ("Deliveries", "send", "integrations", "delivery"),
         ),

@@ -139,6 +139,8 @@ def sqlite(path: Path) -> dict[str, object]:
         "OPTIONS": {
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000; "
+            # What is deleted is overwritten: an erased person must not stand in the free space of the file.
+            "PRAGMA secure_delete=ON;",
         },
     }

@@ -12,7 +12,8 @@ class EngineConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen to what changes looked-up facts."""
-        from engine import freshness
+        from engine import freshness, personal
         from runtime import events
 
         events.subscribe("*", freshness.forget)
+        personal.register()

@@ -14,7 +14,7 @@ class GatewayConfig(AppConfig):
 
     def ready(self) -> None:
         """Have old rows removed and people reminded of keys that end, every hour."""
-        from gateway import metrics, reminders, services, sessions, uses
+        from gateway import metrics, personal, reminders, services, sessions, uses
         from runtime import metrics as figures
         from runtime import periodic
 
@@ -28,3 +28,4 @@ class GatewayConfig(AppConfig):
         periodic.register("prune OAuth tokens", hour, services.clear_tokens)
         periodic.register("remind of keys that end", hour, reminders.remind_of_ends)
         periodic.register("prune sessions", timedelta(minutes=10), lambda: f"{sessions.prune_sessions()} removed")
+        personal.register()

@@ -5,6 +5,7 @@ SCOPES: dict[str, str] = {
     "leads:write": "Capture leads",
     "leads:read": "Read the leads it captured",
     "leads:read:all": "Read every lead",
+    "leads:erase": "Erase leads for good, here and in every connected system",
     "lookups": "Look up orders, stock, products and FAQs",
     "webhooks": "Manage its webhook subscriptions",
     "events": "Read events",

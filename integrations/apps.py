@@ -15,7 +15,7 @@ class IntegrationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Have every provider checked at start-up, and our work known to the workers."""
-        from integrations import drain, metrics, services, signing_in
+        from integrations import drain, metrics, personal, services, signing_in
         from integrations.checks import check_providers
         from runtime import jobs, periodic, rotation
         from runtime import metrics as figures
@@ -31,3 +31,4 @@ class IntegrationsConfig(AppConfig):
         periodic.register("renew tokens", renew, lambda: f"{signing_in.renew_ahead()} tokens renewed")
         periodic.register("prune calls", hour, lambda: f"{services.prune_calls()} rows removed")
         periodic.register("prune deliveries", hour, lambda: f"{services.prune_deliveries()} rows removed")
+        personal.register()

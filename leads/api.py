@@ -16,9 +16,10 @@ from gateway.authentication import Caller
 from gateway.problems import Problem, flatten
 from leads import visitors
 from leads.capture import TooManyWaiting, lead_capture, leads_capture
+from leads.erasures import certificate, erasure_start
 from leads.listing import LeadListSerializer, lead_page, leads_for
 from leads.models import Lead
-from leads.schemas import CaptureAnswer, LeadAnswer, LeadBatchAnswer, LeadListAnswer
+from leads.schemas import CaptureAnswer, CertificateAnswer, LeadAnswer, LeadBatchAnswer, LeadListAnswer
 from leads.serializers import LeadBatchSerializer, LeadCaptureSerializer, capture_answer, lead_answer, read_lead
 from leads.services import Capture, LeadData, Submission, deliveries_of
 from runtime.ids import uuid7
@@ -146,9 +147,22 @@ class LeadBatchView(ApiView):
 
 
 class LeadView(ApiView):
-    """Shows one lead."""
+    """Shows one lead, or erases it."""
 
-    required_scopes = {"GET": "leads:read"}
+    required_scopes = {"GET": "leads:read", "DELETE": "leads:erase"}
+
+    @extend_schema(
+        operation_id="lead_erase", summary="Erase a lead for good", request=None, responses={202: CertificateAnswer}
+    )
+    def delete(self, request: Request, lead_id: uuid.UUID) -> Response:
+        """Forget a person: at once here, then in every connected system. `GET /v1/erasures/{id}` tells how it stands.
+
+        A retry, a replay or an import doesn't bring them back; a new capture, by their own doing, is a new lead.
+        """
+        lead = leads_for(self.caller).filter(pk=lead_id).first()
+        if lead is None:
+            raise Problem(404, "not_found", "There is no such lead", "Check the id; a client sees its own leads only.")
+        return Response(certificate(erasure_start(lead=lead, client=self.caller.client)), status=202)
 
     @extend_schema(operation_id="lead_read", summary="Read a lead", responses={200: LeadAnswer})
     def get(self, request: Request, lead_id: uuid.UUID) -> Response:

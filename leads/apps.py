@@ -15,13 +15,16 @@ class LeadsConfig(AppConfig):
     def ready(self) -> None:
         """Say how leads are loaded for deliveries and gone through for a connector; make our own work known."""
         from integrations import subjects as kinds
-        from leads import consents, subjects
+        from leads import consents, erasures, personal, subjects
         from leads.exports import chores
         from leads.exports import jobs as exports
         from leads.survey import LeadSurvey
-        from runtime import events, jobs, periodic
+        from runtime import events, jobs, periodic, rotation
 
         kinds.register("lead", subjects.load, LeadSurvey(), subjects.namesakes)
         events.subscribe(consents.UNSUBSCRIBED, consents.on_unsubscribed)
         jobs.register(exports.WORK)
+        jobs.register(erasures.WORK)
+        rotation.register("leads.Erasure", ("sealed",))
         periodic.register("exports", timedelta(minutes=1), chores.run)
+        personal.register()

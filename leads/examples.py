@@ -65,7 +65,27 @@ _STANDS = {
 }
 _WITHDRAWN = {"purpose": "email_marketing", "granted": False, "wording": "No more news, please.", "version": "2026-03"}
 
+_ERASURE: dict[str, Any] = {
+    "id": "01a20655-3111-7a04-b2fb-2d1f8d6f1c55",
+    "lead": _ID,
+    "state": "waiting",
+    "asked_at": "2026-11-23T02:56:16.485449+00:00",
+    "finished_at": None,
+    "erased": {"lead": 1, "activities": 3, "consents": 1, "references": 0},
+    "connectors": [{"connector": _CRM, "state": "waiting", "at": "", "words": "It is sent within seconds."}],
+    "remains": [],
+}
+_ERASED = _ERASURE | {
+    "state": "done",
+    "finished_at": "2026-11-23T02:56:21.117032+00:00",
+    "erased": {"lead": 1, "activities": 3, "consents": 1, "references": 0, "conversations": 1, "deliveries": 2},
+    "connectors": [{"connector": _CRM, "state": "delivered", "at": "2026-11-23T02:56:19.551070+00:00", "words": ""}],
+    "remains": ["Backups of the database and of its files that were made before."],
+}
+
 EXAMPLES = {
+    "lead_erase": Operation(responses={202: {"Begun": _ERASURE}}),
+    "erasure_read": Operation(responses={200: {"A certificate": _ERASED}}),
     "lead_capture": Operation(
         requests={"A lead from a chat": LEAD, "Known by phone and your own id": _BY_PHONE},
         responses={

@@ -1,4 +1,4 @@
-"""The API of what people decide about their data: consents."""
+"""The API of what people decide about their data: consents and erasures."""
 
 import uuid
 from typing import Any
@@ -9,11 +9,11 @@ from rest_framework.response import Response
 
 from gateway.api import ApiView
 from gateway.problems import Problem
-from leads import consents
+from leads import consents, erasures
 from leads.consents import ConsentGiven
 from leads.listing import leads_for
-from leads.models import Lead
-from leads.schemas import ConsentsAnswer
+from leads.models import Erasure, Lead
+from leads.schemas import CertificateAnswer, ConsentsAnswer
 from leads.serializers import ConsentsSerializer
 from leads.services import deliveries_of
 
@@ -41,6 +41,21 @@ class LeadConsentsView(ApiView):
         asked.is_valid(raise_exception=True)
         given = [ConsentGiven(**each) for each in asked.validated_data["consent"]]
         return Response(_answer(consents.consents_record(lead=lead, given=given, client=self.caller.client)))
+
+
+class ErasureView(ApiView):
+    """Shows how an erasure stands."""
+
+    required_scopes = {"GET": "leads:erase"}
+
+    @extend_schema(operation_id="erasure_read", summary="Read an erasure", responses={200: CertificateAnswer})
+    def get(self, request: Request, erasure_id: uuid.UUID) -> Response:
+        """Return the certificate: what was erased, which systems were told, and what could not be erased."""
+        erasure = Erasure.objects.filter(pk=erasure_id).first()
+        is_own = erasure is not None and erasure.client_id == self.caller.client.pk
+        if erasure is None or not (is_own or "leads:read:all" in self.caller.scopes):
+            raise Problem(404, "not_found", "There is no such erasure", "Check the id; a client sees its own only.")
+        return Response(erasures.certificate(erasure))
 
 
 def _lead(view: ApiView, lead_id: uuid.UUID) -> Lead:

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from integrations.models import Delivery
+from leads.models import Erasure
 
 
 class DeliveryBrief(serializers.Serializer[Any]):
@@ -95,3 +96,25 @@ class ConsentsAnswer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     consents = ConsentInForce(many=True)
     deliveries = DeliveryBrief(many=True)
+
+
+class ErasedAt(serializers.Serializer[Any]):
+    """How one connected system's erasure stands."""
+
+    connector = serializers.CharField()
+    state = serializers.ChoiceField(choices=Delivery.State.choices)
+    at = serializers.CharField(allow_blank=True)
+    words = serializers.CharField(allow_blank=True)
+
+
+class CertificateAnswer(serializers.Serializer[Any]):
+    """An erasure: `erased` counts what went here by kind; `remains` says at the end what could not be erased."""
+
+    id = serializers.UUIDField()
+    lead = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=Erasure.State.choices)
+    asked_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    erased = serializers.DictField(child=serializers.IntegerField())
+    connectors = ErasedAt(many=True)
+    remains = serializers.ListField(child=serializers.CharField())

@@ -11,8 +11,10 @@ class RuntimeConfig(AppConfig):
 
     def ready(self) -> None:
         """Set logging up before anything else speaks, and make our own work known to the workers."""
-        from runtime import events, jobs, logs, periodic
+        from runtime import events, jobs, logs, periodic, personal
 
         logs.configure()
         jobs.register(events.WORK)
         jobs.register(periodic.WORK)
+        personal.register("runtime.Event", "domain events", events.forget)
+        personal.harmless("says which chores ran", "runtime.PeriodicJob")

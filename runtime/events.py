@@ -15,6 +15,7 @@ from runtime.wakeups import wake
 
 if TYPE_CHECKING:
     from runtime.models import Event
+    from runtime.personal import Person
 
 Consumer = Callable[["Event"], None]
 
@@ -93,6 +94,14 @@ def _hand_over(event: "Event") -> None:
 
 class LeaseLost(Exception):
     """Another worker has taken the row over: what was done for it is rolled back."""
+
+
+def forget(who: "Person") -> int:
+    """Empty the events that name somebody: what they were about has happened."""
+    from runtime.models import Event
+
+    mentioned = who.mentioned_in("data", "subject")
+    return Event.objects.filter(mentioned).update(data={}, subject="") if mentioned is not None else 0
 
 
 WORK = jobs.Kind("event", _due, _next_due_at, _run)

@@ -13,6 +13,7 @@ class WebhooksConfig(AppConfig):
     def ready(self) -> None:
         """Make the work on inbound events known to the workers."""
         from runtime.jobs import Kind, register
-        from webhooks import jobs, services
+        from webhooks import jobs, personal, services
 
         register(Kind(services.KIND, jobs.due, jobs.next_due_at, jobs.run))
+        personal.register()

@@ -17,6 +17,7 @@ from integrations import deliveries
 from integrations.models import Delivery
 from leads import selection
 from leads.admin.consents import ConsentPages
+from leads.admin.erasures import ErasePage
 from leads.admin.filters import FILTERS, asked_for
 from leads.consents import newest
 from leads.exports.services import may_see_personal
@@ -50,7 +51,7 @@ class LeadList(PageList):
 
 
 @admin.register(Lead)
-class LeadAdmin(ConsentPages, RecordAdmin):
+class LeadAdmin(ConsentPages, ErasePage, RecordAdmin):
     """People who showed interest. They are changed where they are worked on, in the CRM; here is what happened."""
 
     change_form_template = "leads/lead.html"
@@ -72,8 +73,8 @@ class LeadAdmin(ConsentPages, RecordAdmin):
         return LeadList
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the pages about consents."""
-        return [*self.consent_urls(), *super().get_urls()]
+        """Add the pages about consents and the one that erases."""
+        return [*self.consent_urls(), *self.erase_urls(), *super().get_urls()]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -146,6 +147,10 @@ class LeadAdmin(ConsentPages, RecordAdmin):
         )
         self.say(request, words, is_good=bool(count))
 
+    def _ways(self, request: HttpRequest, lead: Lead) -> list[dict[str, str]]:
+        erase = {"label": "Erase this person …", "address": reverse("admin:leads_lead_erase", args=(lead.pk,))}
+        return [erase] if self.may_erase(request) else []
+
     def opening(self, record: Lead) -> str:
         """Where the lead is, and where it isn't."""
         return standing(record)
@@ -155,6 +160,7 @@ class LeadAdmin(ConsentPages, RecordAdmin):
         return {
             "lead": record,
             "story": story(record),
+            "links": self._ways(request, record),
             "consents": newest(record),
             "may_press": self.has_press_permission(request, record),
             "references": record.references.select_related("client"),

@@ -8,7 +8,7 @@ from django.db.models import Model
 from engine.models import Turn
 from gateway.models import AdminNetwork, KeyUse, RequestLog
 from integrations.models import Call, ConnectorState, Delivery, Sync
-from leads.models import Activity, Consent, Export, ExportPlan, Lead, Reference
+from leads.models import Activity, Consent, Erasure, Export, ExportPlan, Lead, Reference
 from runtime.clock import db_now
 from tests.factories import (
     ClientFactory,
@@ -116,7 +116,13 @@ def hostile_rows(number: int = 1) -> list[Model]:
         "has_personal": True,
     }
     export = Export.objects.create(plan=plan, person=user, **shape, **ready)
+    erasure = Erasure.objects.create(
+        lead_id=lead.pk, captured_at=now, person=user, client=client, reason=HOSTILE, counts={HOSTILE: 1},
+        step="elsewhere",
+        by_hand=[HOSTILE], remains=[HOSTILE], vendors=[{"connector": HOSTILE, "state": "needs_you", "words": HOSTILE}],
+    )  # fmt: skip
     return [
+        erasure,
         plan,
         export,
         client,

@@ -175,6 +175,7 @@ PRESSES = [
     ("leads.lead", "send_again"),
     ("gateway.key", "revoke"),
     ("webhooks.inboundevent", "process_again"),
+    ("leads.erasure", "close"),
     ("leads.export", "again"),
     ("leads.export", "remove"),
     ("leads.exportplan", "run_now"),

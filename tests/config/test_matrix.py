@@ -16,6 +16,7 @@ from gateway.models import Client, Key, Session
 from gateway.scopes import SCOPES
 from gateway.services import client_create, key_create
 from gateway.sessions import session_create
+from leads.erasures import erasure_start
 from runtime.clock import db_now
 from tests.factories import ConversationFactory, LeadFactory
 
@@ -48,6 +49,10 @@ def foreign_lead(other: Client) -> Mapping[str, Any]:
     return {"lead_id": str(LeadFactory(client=other).pk)}
 
 
+def foreign_erasure(other: Client) -> Mapping[str, Any]:
+    return {"erasure_id": str(erasure_start(lead=LeadFactory(client=other), client=other).pk)}
+
+
 def foreign_conversation(other: Client) -> Mapping[str, Any]:
     return {"body": {"prompt": "Hello", "conversation_id": str(ConversationFactory(client=other).pk)}}
 
@@ -69,6 +74,10 @@ MATRIX: dict[str, dict[str, Operation]] = {
     "v1/leads/batch": {"POST": Operation("leads:write", {200}, {"leads": [LEAD]})},
     "v1/leads/<uuid:lead_id>": {
         "GET": Operation("leads:read", {404}, foreign=foreign_lead, values={"lead_id": NOWHERE}),
+        "DELETE": Operation("leads:erase", {404}, foreign=foreign_lead, values={"lead_id": NOWHERE}),
+    },
+    "v1/erasures/<uuid:erasure_id>": {
+        "GET": Operation("leads:erase", {404}, foreign=foreign_erasure, values={"erasure_id": NOWHERE}),
     },
     "v1/leads/<uuid:lead_id>/consents": {
         "GET": Operation("leads:read", {404}, foreign=foreign_lead, values={"lead_id": NOWHERE}),

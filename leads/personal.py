@@ -1,0 +1,29 @@
+"""How this room's tables forget a person."""
+
+from django.contrib.admin.models import LogEntry
+
+from leads import erasures
+from leads.models import Lead
+from runtime import personal
+from runtime.personal import Person
+
+
+def _leads_forget(who: Person) -> int:
+    """Delete the lead, should it be there again: nothing but an interrupted restore brings it back under its id."""
+    return Lead.objects.filter(pk=who.lead_id).delete()[0]
+
+
+def _history_forget(who: Person) -> int:
+    """The history of the admin names records; a lead's name is a person's."""
+    return LogEntry.objects.filter(object_id=str(who.lead_id)).update(object_repr="an erased lead")
+
+
+def register() -> None:
+    """Register every table of this room, and the admin's history."""
+    personal.register("leads.Lead", "lead found again", _leads_forget)
+    personal.register("leads.Export", "exported files", erasures.exports_forget)
+    personal.register("admin.LogEntry", "lines of the history", _history_forget)
+    gone = "goes with the lead, which its erasure deletes"
+    personal.harmless(gone, "leads.Activity", "leads.Consent", "leads.Reference")
+    personal.harmless("holds hashes; its identifiers are sealed and end with it", "leads.Erasure", "leads.Tombstone")
+    personal.harmless("its questions are emptied with the files", "leads.ExportPlan")
