@@ -170,6 +170,7 @@ API_BODY_MAX_BYTES = env_int("API_BODY_MAX_BYTES", 1_000_000)
 VISITOR_REQUESTS_PER_MINUTE = env_int("VISITOR_REQUESTS_PER_MINUTE", 30)
 # How long a process trusts a key it has just seen; a revoked key must be refused within five seconds.
 KEY_CACHE_SECONDS = 2.0
+REQUEST_LOG_DAYS = env_int("REQUEST_LOG_DAYS", 30)
 REQUEST_LOG_WRITER = "background"  # or "inline", for tests
 
 REST_FRAMEWORK = {

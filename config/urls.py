@@ -3,11 +3,15 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from config import demo_chat
+
 urlpatterns = [
     path("", include("gateway.urls")),
     path("v1/", include("leads.urls")),
     path("v1/", include("engine.urls")),
     path("v1/", include("webhooks.urls")),
+    path("demo/chat", demo_chat.page, name="demo-chat"),
+    path("demo/<str:name>", demo_chat.page, name="demo-chat-file"),
     path("admin/", admin.site.urls),
 ]
 

@@ -130,14 +130,15 @@ def _entry(request: HttpRequest, response: HttpResponseBase, duration_ms: float)
             entry.key_id, entry.key_prefix = caller.key.pk, caller.key.prefix
         elif caller.session is not None:
             entry.key_prefix = request_log.BY_SESSION
-        if response.status_code >= 400:
+        if response.status_code >= 400 or caller.client.is_logged_whole:
             _add_bodies(entry, request, response)
     return entry
 
 
 def _add_bodies(entry: request_log.Entry, request: HttpRequest, response: HttpResponseBase) -> None:
     # Never read here: what the view didn't read isn't worth waiting for.
-    entry.request_body = getattr(request, "_body", b"")[: request_log.LONGEST_UNSCRUBBED]
+    sent = getattr(request, "_body", b"") or request.META.get("QUERY_STRING", "").encode("utf-8", "replace")
+    entry.request_body = sent[: request_log.LONGEST_UNSCRUBBED]
     if isinstance(response, HttpResponse):
         entry.response_body = response.content[: request_log.LONGEST_UNSCRUBBED]
 

@@ -47,6 +47,7 @@ class Client(AbstractApplication):
     )
     networks_report_only = models.BooleanField(default=False)
     rate_per_minute = models.PositiveIntegerField(default=600)
+    log_whole_until = models.DateTimeField(null=True, blank=True, editable=False)
     is_active = models.BooleanField(default=True)
     is_demo = models.BooleanField(default=False, editable=False)
 
@@ -55,6 +56,11 @@ class Client(AbstractApplication):
 
     def __str__(self) -> str:
         return self.name or str(self.id)
+
+    @property
+    def is_logged_whole(self) -> bool:
+        """Whether the request log keeps the (scrubbed) bodies of all its calls for now, not of refused ones alone."""
+        return self.log_whole_until is not None and self.log_whole_until > db_now()
 
     def is_usable(self, request: object) -> bool:
         """Whether the OAuth toolkit may hand out tokens to this client."""

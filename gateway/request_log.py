@@ -30,11 +30,16 @@ BY_SESSION = "session"
 """What stands in a row instead of a key's prefix where a visitor's session called."""
 # What is kept of a body until it is scrubbed; a secret cut in two lies far behind what is stored of it.
 LONGEST_UNSCRUBBED = 4 * LONGEST_BODY
+# What people wrote or were told in their own words, and fields that nobody but the caller knows.
+_FREE_TEXT = frozenset({"answer", "attributes", "search", "wording"})
 
 
 @dataclass(slots=True)
 class Entry:
-    """One call as the middleware saw it; bodies are there only for refused calls of a known client."""
+    """One call as the middleware saw it.
+
+    Bodies (without one: the query) are there only for a known client, where it was refused or is being logged whole.
+    """
 
     request_id: str
     method: str
@@ -64,8 +69,8 @@ class Entry:
             code=self.code,
             duration_ms=self.duration_ms,
             address=self.address,
-            request_body=scrub_body(self.request_body, LONGEST_BODY),
-            response_body=scrub_body(self.response_body, LONGEST_BODY),
+            request_body=scrub_body(self.request_body, LONGEST_BODY, _FREE_TEXT),
+            response_body=scrub_body(self.response_body, LONGEST_BODY, _FREE_TEXT),
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
 from oauth2_provider.generators import generate_client_secret
 from oauth2_provider.models import clear_expired
@@ -123,9 +124,17 @@ def key_revoke(*, key: Key) -> Key:
     return key
 
 
-def prune_request_log(*, days: int = 30) -> int:
-    """Delete the request log older than `days`; return how many rows went."""
-    return prune(RequestLog.objects.filter(at__lt=db_now() - timedelta(days=days)))
+def client_log_whole(*, client: Client, hours: float = 1) -> None:
+    """Have the scrubbed bodies of all its calls kept for a while, so that a person can see what it sends; 0 ends it."""
+    client.log_whole_until = db_now() + timedelta(hours=hours) if hours else None
+    client.save(update_fields=["log_whole_until"])
+    key_cache.forget_all()
+
+
+def prune_request_log(*, days: int | None = None) -> int:
+    """Delete the request log older than `days` (or REQUEST_LOG_DAYS); return how many rows went."""
+    kept = timedelta(days=settings.REQUEST_LOG_DAYS if days is None else days)
+    return prune(RequestLog.objects.filter(at__lt=db_now() - kept))
 
 
 def prune_idempotent_results() -> int:

@@ -101,12 +101,15 @@ def remember(secret: str) -> None:
             _known.popitem(last=False)
 
 
-def scrub(value: Any) -> Any:
-    """Return JSON-like `value` without secrets and personal data; what is too deep or too long is cut."""
-    return _scrub(value, 0)
+def scrub(value: Any, also: frozenset[str] = frozenset()) -> Any:
+    """Return JSON-like `value` without secrets and personal data; what is too deep or too long is cut.
+
+    What stands under the names in `also` (lower case, letters and digits alone) is masked too.
+    """
+    return _scrub(value, 0, also)
 
 
-def _scrub(value: Any, depth: int) -> Any:
+def _scrub(value: Any, depth: int, also: frozenset[str] = frozenset()) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
@@ -116,21 +119,21 @@ def _scrub(value: Any, depth: int) -> Any:
     if depth >= _DEEPEST:
         return "…"
     if isinstance(value, Mapping):
-        return _scrub_mapping(value, depth)
+        return _scrub_mapping(value, depth, also)
     if isinstance(value, list | tuple | set | frozenset):
-        kept = [_scrub(item, depth + 1) for item, _ in zip(value, range(_MOST_ITEMS), strict=False)]
+        kept = [_scrub(item, depth + 1, also) for item, _ in zip(value, range(_MOST_ITEMS), strict=False)]
         return [*kept, f"… {len(value) - len(kept)} more"] if len(value) > len(kept) else kept
     return scrub_text(_described(value))
 
 
-def _scrub_mapping(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+def _scrub_mapping(value: Mapping[Any, Any], depth: int, also: frozenset[str]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, item in value.items():
         if len(kept) == _MOST_ITEMS:
             kept["…"] = f"{len(value) - _MOST_ITEMS} more"
             break
-        rule = _rule(name) if isinstance(name, str) else ""
-        kept[scrub_text(str(name))[:200]] = _masked(rule, item) if rule else _scrub(item, depth + 1)
+        rule = _rule_of(name, also) if isinstance(name, str) else ""
+        kept[scrub_text(str(name))[:200]] = _masked(rule, item) if rule else _scrub(item, depth + 1, also)
     return kept
 
 
@@ -139,6 +142,10 @@ def _described(value: Any) -> str:
         return str(value)
     except Exception:  # noqa: BLE001 (a log line must not fail because a thing can't describe itself)
         return f"<{type(value).__name__}>"
+
+
+def _rule_of(name: str, also: frozenset[str]) -> str:
+    return "personal" if also and re.sub(r"[^a-z0-9]", "", name[:100].lower()) in also else _rule(name)
 
 
 @lru_cache(maxsize=4096)
@@ -171,19 +178,19 @@ def scrub_text(text: str) -> str:
     return _scrub_patterns(_without_known(_head(text, _LONGEST_TEXT)))[: _LONGEST_TEXT + 1]
 
 
-def scrub_body(body: bytes, limit: int) -> str:
+def scrub_body(body: bytes, limit: int, also: frozenset[str] = frozenset()) -> str:
     """Return the head of a request's or answer's body, scrubbed; costs the same however long the body is."""
     text = body[: 4 * limit].decode("utf-8", "replace")
     if len(body) <= limit:
         try:
-            return dumps(scrub(loads(text)), ensure_ascii=False, separators=(",", ":"))[:limit]
+            return dumps(scrub(loads(text), also), ensure_ascii=False, separators=(",", ":"))[:limit]
         except (ValueError, RecursionError):
             pass
     head = _head(text, limit)
     if head.lstrip()[:1] in {"{", "["}:
-        head = _scrub_json_head(head)
+        head = _scrub_json_head(head, also)
     elif "=" in head:
-        head = _scrub_form(head)
+        head = _scrub_form(head, also)
     return _scrub_patterns(_without_known(head))[:limit]
 
 
@@ -230,7 +237,7 @@ _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|[{}\[\]]|[^\s{}\[\],:"]+', r
 _COLON = re.compile(r"\s*:")
 
 
-def _scrub_json_head(text: str) -> str:
+def _scrub_json_head(text: str, also: frozenset[str]) -> str:
     """Mask the values of telling keys in JSON that may break off anywhere."""
     out: list[str] = []
     position, depth, rule, masked_depth = 0, 0, "", 0
@@ -247,7 +254,7 @@ def _scrub_json_head(text: str) -> str:
                 rule, masked_depth = "", 0
             depth -= 1
         elif is_key and not masked_depth:
-            rule = _rule(word.strip('"'))
+            rule = _rule_of(word.strip('"'), also)
         elif rule and (masked_depth or not is_key):
             word = _masked_token(rule, word)
             rule = rule if masked_depth else ""
@@ -264,8 +271,8 @@ def _masked_token(rule: str, word: str) -> str:
     return f'"{_masked(rule, text or word)}"'
 
 
-def _scrub_form(text: str) -> str:
+def _scrub_form(text: str, also: frozenset[str]) -> str:
     def masked(match: re.Match[str]) -> str:
-        return f"{match[1]}={MASK if _rule(match[1]) and match[2] else match[2]}"
+        return f"{match[1]}={MASK if _rule_of(match[1], also) and match[2] else match[2]}"
 
     return re.sub(r"([^&=\s]{1,100})=([^&]*)", masked, text)

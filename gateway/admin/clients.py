@@ -144,7 +144,7 @@ class ClientAdmin(PageAdmin):
     list_filter = ("is_active",)
     empty_words = "No chatbot may call yet. Add one, then create a key for it."
     search_fields = ("name", "client_id")
-    buttons = ("renew_secret",)
+    buttons = ("log_whole", "log_less", "renew_secret")
     ordering = ("name",)
     fieldsets = (
         (None, {"fields": ("name", "is_active", "scopes")}),
@@ -254,6 +254,19 @@ class ClientAdmin(PageAdmin):
         key, text = services.key_create(client=client, **form.cleaned_data)
         self.log_change(request, client, f"Created key {key.prefix}….")
         return shown_once.key_page(request, key, text)
+
+    @button("Log everything for 1 hour", is_shown=lambda client: not client.is_logged_whole)
+    def log_whole(self, request: HttpRequest, client: Client) -> None:
+        """Keep the bodies of all its calls, without secrets and personal data, to find out what it does."""
+        services.client_log_whole(client=client)
+        what = "what was sent and answered, without secrets and personal data"
+        self.say(request, f"For an hour, every call of {client} is kept with {what}.")
+
+    @button("Stop logging everything", is_shown=lambda client: client.is_logged_whole)
+    def log_less(self, request: HttpRequest, client: Client) -> None:
+        """Keep the bodies of refused calls alone, as usual."""
+        services.client_log_whole(client=client, hours=0)
+        self.say(request, f"Of {client}, only refused calls are kept with what was sent and answered.")
 
     @button(
         "New OAuth secret",

@@ -233,6 +233,24 @@ class TestRotation:
         page = admin_browser.get(f"/admin/gateway/client/{old.client_id}/change/").content.decode()
         assert "This key ends in 5 days. Rotate it" in page
 
+    def test_everything_is_logged_for_an_hour_and_no_longer(self, admin_browser: Client, viewer_browser: Client, later):
+        client = ClientFactory()
+        page = f"/admin/gateway/client/{client.pk}/change/"
+        begin, end = (
+            reverse("admin:gateway_client_press", args=(client.pk, name)) for name in ("log_whole", "log_less")
+        )
+        assert viewer_browser.post(begin).status_code == 403
+        assert "is logged whole" not in admin_browser.get(page).content.decode()
+        admin_browser.post(begin)
+        assert "Every call is logged whole" in admin_browser.get(page).content.decode()
+        admin_browser.post(end)
+        assert "Every call is logged whole" not in admin_browser.get(page).content.decode()
+        admin_browser.post(begin)
+        later(hours=1, seconds=1)
+        shown = admin_browser.get(page).content.decode()
+        assert "Every call is logged whole" not in shown
+        assert "Log everything for 1 hour" in shown
+
     def test_a_new_oauth_secret_is_shown_once(self, admin_browser: Client):
         client = ClientFactory()
         where = reverse("admin:gateway_client_press", args=(client.pk, "renew_secret"))

@@ -116,6 +116,8 @@ OTHERS = {
     "oauth/introspect": "a client's id and secret: tests.gateway.test_oauth",
     "v1/openapi.json": "open",
     "v1/webhooks/in/<str:token>": "the token in the address: tests.webhooks",
+    "demo/chat": "a page, in the demo",
+    "demo/<str:name>": "a page, in the demo",
     "docs/": "a page",
     "docs/redoc/": "a page",
     "docs/problems": "a page",

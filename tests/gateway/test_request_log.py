@@ -45,6 +45,39 @@ def test_a_refused_call_keeps_its_bodies_scrubbed(call, key):
     assert "Unknown field" in row.response_body
 
 
+def test_a_call_that_went_well_keeps_no_bodies(call):
+    assert call("/v1/notes", {"email": "jane.doe@example.com"}).status_code == 201
+    assert RequestLog.objects.get().request_body == ""
+
+
+def test_while_a_client_is_logged_whole_its_calls_keep_their_bodies_without_personal_data(call, bot, key, later):
+    services.client_log_whole(client=bot)
+    private = {"attributes": {"said": "I am Jane Doe"}, "answer": "Dear Jane Doe", "message": "Jane Doe asks"}
+    call("/v1/broken", {**private, "phone": "+49 30 901820", "token": "hunter22", "k": key[1], "channel": "chat"})
+    call("/v1/notes?note=jane.doe@example.com&limit=7&search=Jane%20Doe")
+    posted, asked = RequestLog.objects.order_by("pk")
+    kept = "".join([posted.request_body, posted.response_body, asked.request_body, asked.response_body])
+    assert (posted.status, asked.status) == (200, 200)
+    assert '"channel":"chat"' in posted.request_body
+    assert '"channel":"chat"' in posted.response_body
+    assert "limit=7" in asked.request_body
+    for secret in ("Jane", "jane.doe", "901820", "hunter22", key[1][12:]):
+        assert secret not in kept
+
+    later(hours=1, seconds=1)
+    call("/v1/broken", {"channel": "chat"})
+    assert RequestLog.objects.latest("pk").request_body == ""
+
+
+def test_logging_whole_ends_when_it_is_told_to_and_is_for_one_client(call, bot):
+    services.client_log_whole(client=bot)
+    other = services.key_create(client=services.client_create(name="Other")[0])[1]
+    call("/v1/broken", {"channel": "chat"}, secret=other)
+    services.client_log_whole(client=bot, hours=0)
+    call("/v1/broken", {"channel": "chat"})
+    assert {row.request_body for row in RequestLog.objects.all()} == {""}
+
+
 def test_a_malformed_body_is_scrubbed_too(call, key):
     call("/v1/notes", f'{{"email": "jane.doe@example.com", "k": "{key[1]}"'.encode())
     row = RequestLog.objects.get()

@@ -156,6 +156,7 @@ ShopBotly runs. Stop it with Ctrl-C.
   Admin      {url}/admin/   user: {told["admin_user"]}   password: {told["admin_password"]}
   Sandbox    {told["sandbox_url"]}/   what arrived at the CRM, and the ERP's orders
   API        {url}/docs/
+  Chat       {url}/demo/chat   a page that asks with the publishable key
 
   Secret key        {key}
   Publishable key   {told["publishable_key"]}   (for pages; its client lists which, now {url} alone)
