@@ -211,7 +211,8 @@ class Installation(DemoServer):
             return [*self.output[-30:], *(self.data_dir / "others.log").read_text(errors="replace").splitlines()[-30:]]
         return self.output[-30:]
 
-    def _effects(self) -> list[dict[str, Any]]:
+    def effects(self) -> list[dict[str, Any]]:
+        """Return what has changed at the CRM for people of this scenario, oldest first."""
         return [effect for effect in self.sandbox.effects("hubspot") if effect["key"] not in self._earlier]
 
     def _contacts(self) -> list[dict[str, Any]]:
@@ -224,7 +225,7 @@ class Installation(DemoServer):
                 numbers[email].add(number)
             else:
                 unfinished[email].add(state)
-        return World(self._effects(), self._contacts(), self._told, unfinished, numbers)
+        return World(self.effects(), self._contacts(), self._told, unfinished, numbers)
 
     def _told(self, lead_id: str) -> Any:
         return self.lead(lead_id)

@@ -59,8 +59,10 @@ def test_everything_killed_at_once_goes_on_where_it_was(house):
 
 
 def test_a_rolling_restart_under_load_loses_nothing(house):
-    """Guard: what was claimed and not sent is put back at once (`put_back`). Red when a worker that stops leaves it
-    to its lease and the clock does not look for lapsed ones (`drain._due`)."""
+    """Guard: what was claimed and not sent is put back (`put_back`), or taken up when its lease has run out
+    (`recover_lapsed`). Red without both."""
+    # Slow enough for a request to be on the wire, and another one packed, whenever a worker is told to end.
+    house.sandbox.fault(vendor="hubspot", delay_ms=300)
     with Callers(house):
         second = house.another_worker()
         wait_for(lambda: len(house.history.promised) > 30, "captures")

@@ -32,22 +32,35 @@ def test_a_worker_that_wakes_up_after_its_lease_does_not_have_the_last_word(hous
     house.check()
 
 
-def test_a_worker_stopped_between_two_calls_does_not_send_what_another_has_taken(house):
-    """Guard: a call starts only under a lease that outlives it (`Parcel.keep`). Red without."""
+def test_a_worker_that_wakes_up_does_not_send_what_another_has_taken(house):
+    """Guard: a call starts only under a lease that outlives it (`Parcel.keep`). Red without: what had been packed
+    before the worker stood still goes out after the newer word of the worker that took over."""
     first = house.pids()["worker"]
-    house.sandbox.fault(vendor="hubspot", delay_ms=300, count=20)
-    for _ in range(5):
-        house.capture()
+    house.sandbox.fault(vendor="hubspot", hang="before", count=1)
+    hung = house.capture()
+    wait_for(house.request_open, "a call that hangs")
+    packed = [house.capture() for _ in range(3)]
+    wait_for(lambda: _claimed(house) == 4, "the next request packed")
     house.stand_still(first)
     try:
         house.another_worker()
-        for capture in house.history.captures[:]:
-            house.capture(capture.email)
-        wait_for(house.settled, "everything sent by the other")
+        for capture in (hung, *packed):
+            newer = house.capture(capture.email)
+            wait_for(lambda newer=newer: _name_there(house, newer.email) == newer.first_name, "the newer word there")
+        house.sandbox.clear_faults()
     finally:
         os.kill(first, signal.SIGCONT)
 
     house.check()
+    for capture in packed:
+        told = [effect["sent"].get("firstname") for effect in house.effects() if effect["key"] == capture.email]
+        sent = [other.first_name for other in house.history.captures if other.email == capture.email]
+        assert told == sorted(told, key=sent.index), "an older word came after a newer one"
+
+
+def _claimed(house):
+    [(count,)] = house.rows("SELECT count(*) FROM integrations_delivery WHERE state = 'sending'")
+    return count
 
 
 def _name_there(house, email):
