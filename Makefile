@@ -51,4 +51,4 @@ screenshots: development
 	@$(PY) docs/screenshots.py
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .test_cache .hypothesis .import_linter_cache

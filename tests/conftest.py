@@ -3,13 +3,16 @@
 import os
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.db import connection
 from hypothesis import settings as hypothesis_settings
 
 from runtime import clock, jobs
+from tests import migrated
 from tests.sandbox import SandboxServer
 
 # How long an example takes says something about the machine, not about the code.
@@ -35,6 +38,16 @@ def later() -> Iterator[object]:
 
     yield move
     clock.offset = timedelta(0)
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(django_db_keepdb: bool) -> bool:
+    """Begin with tables that are there already, where that is a matter of copying a file."""
+    database = django_settings.DATABASES["default"]
+    if not database["ENGINE"].endswith("sqlite3"):
+        return django_db_keepdb
+    migrated.copy_to(Path(database["TEST"]["NAME"]))
+    return True
 
 
 def requires_services() -> bool:

@@ -23,19 +23,20 @@ from uuid import uuid4
 
 import psycopg
 
+from tests import migrated
 from tests.ports import free_port
 from tests.sandbox import SandboxApi
 
 ROOT = Path(__file__).resolve().parent.parent
 # Generous: what they bound is a program that hangs, not one that a busy machine slows down.
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 STOP_SECONDS = 10.0
 T = TypeVar("T")
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "DATABASE_URL", "BROKER_URL", "CACHE_URL")
 _ROLES = {"granian": "web", "manage.py worker": "worker", "integrations.sandbox": "sandbox"}
 
 
-def wait_for(look: Callable[[], T], what: str, seconds: float = 60.0) -> T:
+def wait_for(look: Callable[[], T], what: str, seconds: float = 120.0) -> T:
     """Return the first true answer of `look`; fail, naming `what` was awaited, where there is none in time."""
     ends_at = time.monotonic() + seconds
     while True:
@@ -50,7 +51,7 @@ def environment(**more: str) -> dict[str, str]:
     return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | more
 
 
-def manage(*arguments: str, seconds: float = 60.0, **variables: str) -> subprocess.CompletedProcess[str]:
+def manage(*arguments: str, seconds: float = 180.0, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run manage.py to its end; standard error is with the output."""
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
@@ -95,18 +96,19 @@ def call(method: str, url: str, body: Any = None, headers: Mapping[str, str] | N
 class DemoServer:
     """`manage.py up --demo` with a data directory of its own, on free ports; `variables` go into its environment.
 
-    Its database is a file, or on PostgreSQL one made for it beside the one DATABASE_URL names.
+    Its database is a file, or on PostgreSQL one made for it beside the one DATABASE_URL names. The file has its tables
+    already, unless it is to start `from_nothing`, as a new user does.
     """
 
     command: ClassVar[tuple[str, ...]] = ("manage.py", "up", "--demo")
 
-    def __init__(self, **variables: str) -> None:
+    def __init__(self, *, from_nothing: bool = False, **variables: str) -> None:
         self.data_dir = Path(tempfile.mkdtemp(prefix="shopbotly-demo-"))
         self.port = free_port()
         self.output: list[str] = []
         self.sandbox = SandboxApi()
         self._variables = variables
-        self._database = _Database(os.environ.get("DATABASE_URL", ""), self.data_dir)
+        self._database = _Database(os.environ.get("DATABASE_URL", ""), self.data_dir, from_nothing=from_nothing)
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -237,13 +239,13 @@ class DemoServer:
         assert self._process is not None
         started = time.monotonic()
         self._process.send_signal(number)
-        self._process.wait(60)
+        self._process.wait(120)
         seconds = time.monotonic() - started
         left = self.processes()
         assert not left, f"still running: {left}"
         return seconds
 
-    def wait(self, seconds: float = 60.0) -> int:
+    def wait(self, seconds: float = 120.0) -> int:
         """Wait for its end; returns the exit code."""
         assert self._process is not None
         return self._process.wait(seconds)
@@ -262,9 +264,10 @@ class DemoServer:
 class _Database:
     """The database of one demo: a file in its data directory, or one of its own on the named PostgreSQL server."""
 
-    def __init__(self, url: str, data_dir: Path) -> None:
+    def __init__(self, url: str, data_dir: Path, *, from_nothing: bool = False) -> None:
         parts = urlsplit(url)
         self._file = data_dir / "shopbotly.sqlite3"
+        self._from_nothing = from_nothing
         self.name = ""
         self.variables: dict[str, str] = {}
         if parts.scheme in {"postgres", "postgresql"}:
@@ -273,6 +276,8 @@ class _Database:
             self.variables = {"DATABASE_URL": urlunsplit(parts._replace(path=f"/{self.name}"))}
 
     def create(self) -> None:
+        if not self.name and not self._from_nothing:
+            migrated.copy_to(self._file)
         if self.name:
             with psycopg.connect(self._server, autocommit=True) as connection:
                 connection.execute(f'CREATE DATABASE "{self.name}"')

@@ -30,7 +30,7 @@ PRIVATE = 0o077
 @pytest.fixture(scope="module")
 def server():
     # Some shells export HOST; it must not open the demo to others. The short lease is for what a killed worker held.
-    with DemoServer(HOST="0.0.0.0", JOB_LEASE_SECONDS="10") as demo:  # noqa: S104
+    with DemoServer(from_nothing=True, HOST="0.0.0.0", JOB_LEASE_SECONDS="10") as demo:  # noqa: S104
         yield demo
 
 

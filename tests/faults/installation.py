@@ -160,7 +160,7 @@ class Installation(DemoServer):
         for process in self._others:
             process.terminate()
         for process in self._others:
-            process.wait(30)
+            process.wait(120)
         self._others.clear()
 
     def await_new(self, role: str, old: int) -> int:

@@ -88,7 +88,8 @@ def test_a_429_is_waited_out(house):
 
 
 def test_a_429_may_say_how_long_in_any_shape(house):
-    """Guard: a Retry-After that can't be read is none. Red when `retry_after` lets its ValueError out."""
+    """Guard: a Retry-After that can't be read is none. Red when `retry_after` lets its
+    ValueError out: then it is not known any more that the vendor wanted fewer requests."""
     capture = house.capture()
     for tries, (text, seconds) in enumerate(_shapes(), 1):
         house.sandbox.fault(vendor="hubspot", status=429, retry_after=text, count=1)
@@ -99,6 +100,7 @@ def test_a_429_may_say_how_long_in_any_shape(house):
         assert left <= timedelta(seconds=seconds + 1), text
         assert left > timedelta(seconds=seconds - 30), text
         assert delivery["explanation"], text
+        assert house.rows("SELECT reason FROM integrations_delivery WHERE state = 'waiting'") == [("rate_limited",)]
         house.forget_trouble()
 
     house.check()
