@@ -4,7 +4,7 @@ PY := .venv/bin/python
 COMPILE := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
-.PHONY: run test check format requirements conformance bench faults screenshots clean production development
+.PHONY: run test check format requirements conformance bench faults guards screenshots clean production development
 
 run: production
 	@exec $(PY) manage.py up --demo
@@ -39,9 +39,13 @@ requirements: development
 conformance: development
 	@$(PY) -m pytest -m conformance
 
-# The fault suite, long: the storm goes on for FAULTS_SECONDS; FAULTS_SEED draws the same order again.
+# The fault suite, long (make test has a short form): the storm goes on for FAULTS_SECONDS; FAULTS_SEED draws the same order again.
 faults: development
 	@FAULTS_SECONDS=$${FAULTS_SECONDS:-600} $(PY) -m pytest tests/faults
+
+# Each guard of the product switched off in a copy, which has to turn its scenario red; ARGS="kills" for some of them.
+guards: development
+	@$(PY) -m tests.faults.guards $(ARGS)
 
 # About half an hour on a quiet machine; ARGS="--quick --only capture,latency" for a look.
 bench: development

@@ -134,23 +134,23 @@ class Lanes:
             return None
 
 
-def parts(environment: dict[str, str]) -> list[Part]:
+def parts() -> list[Part]:
     """Return what is to be run, longest first."""
-    embedded = {name: value for name, value in environment.items() if name not in _OTHER}
+    embedded = {name: value for name, value in os.environ.items() if name not in _OTHER}
     apart = [f"--ignore={path}" for path in (*_PAGES, _FAULTS)]
     found = [
         Part("SQLite: pages and start-up", [*_PAGES, "-m", "not conformance"], embedded),
         Part("SQLite: the rest", [*apart, "-m", "not conformance"], embedded),
     ]
     faults = [Part("SQLite: faults", [_FAULTS, "-m", "not conformance"], embedded)]
-    database = environment.get("TEST_DATABASE_URL", "")
-    for position, broker in enumerate(environment.get("TEST_BROKER_URL", "").split() if database else ()):
+    database = os.environ.get("TEST_DATABASE_URL", "")
+    for position, broker in enumerate(os.environ.get("TEST_BROKER_URL", "").split() if database else ()):
         name = f"PostgreSQL, {broker.partition(':')[0]}"
         own = embedded | {"DATABASE_URL": database, "BROKER_URL": broker}
         # The database's own behaviour does not depend on the broker: it is looked at once.
         which = "(db or broker) and not conformance" if position == 0 else "broker and not conformance"
         named = own | {
-            "CACHE_URL": environment.get("TEST_CACHE_URL", ""),
+            "CACHE_URL": os.environ.get("TEST_CACHE_URL", ""),
             "TEST_DATABASE": f"test_shopbotly_{position}",
         }
         found.append(Part(name, [f"--ignore={_FAULTS}", "-m", which], named, frozenset({"cache"})))
@@ -160,7 +160,7 @@ def parts(environment: dict[str, str]) -> list[Part]:
 
 
 def main() -> int:
-    planned = parts(dict(os.environ))
+    planned = parts()
     lanes = Lanes(planned, int(os.environ.get("TEST_JOBS") or os.cpu_count() or 1))
     # What runs hears of a Ctrl-C by itself, and is waited for.
     signal.signal(signal.SIGINT, lambda *_: lanes.stop())
