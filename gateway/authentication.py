@@ -10,6 +10,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from gateway import key_cache, keys, ways
+from gateway.consent import may_give
 from gateway.models import Client, Key, Session
 from gateway.problems import CHALLENGE, SHOW_THE_HEADER, not_authenticated, rate_limited
 from gateway.scopes import PUBLISHABLE_SCOPES, SESSION_SCOPES
@@ -107,8 +108,14 @@ def _token_caller(http: HttpRequest, text: str) -> Caller:
 
 
 def _load_token(checksum: str) -> AccessToken | None:
-    tokens = AccessToken.objects.select_related("application").filter(application__isnull=False)
-    return tokens.filter(token_checksum=checksum).first()
+    tokens = AccessToken.objects.select_related("application", "user").filter(application__isnull=False)
+    token = tokens.filter(token_checksum=checksum).first()
+    if token is not None and token.user is not None:
+        if not (token.user.is_active and token.user.is_staff):
+            return None
+        # What a person may no longer do themselves, no app does for them.
+        token.scope = " ".join(scope for scope in token.scope.split() if may_give(token.user, scope))
+    return token
 
 
 def _refuse(http: HttpRequest, code: str, detail: str) -> NoReturn:

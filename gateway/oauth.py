@@ -1,14 +1,16 @@
-"""OAuth 2.0 client credentials: tokens for clients, with their own scopes and no others.
+"""OAuth 2.0: tokens for clients, with their own scopes and no others; how it is found.
 
-Source: RFC 6749 section 4.4, RFC 7009 (revocation), RFC 7662 (introspection).
+Source: RFC 6749 section 4.4, RFC 7009 (revocation), RFC 7662 (introspection), RFC 8414 (metadata).
 """
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauth2_provider.scopes import BaseScopes
 from oauth2_provider.views import IntrospectTokenView, RevokeTokenView, TokenView
@@ -83,3 +85,30 @@ def _refusal(request: HttpRequest) -> problems.Problem | None:
     if usage["should_limit"]:
         return problems.rate_limited(usage["time_left"])
     return None
+
+
+@require_safe
+def metadata(request: HttpRequest) -> JsonResponse:
+    """`GET /.well-known/oauth-authorization-server`: tell an OAuth library where everything is."""
+    issuer = request.build_absolute_uri("/").rstrip("/")
+    methods = ["client_secret_basic", "client_secret_post"]
+    answer = JsonResponse(
+        {
+            "issuer": issuer,
+            "authorization_endpoint": issuer + reverse("oauth-authorize"),
+            "token_endpoint": issuer + reverse("oauth-token"),
+            "revocation_endpoint": issuer + reverse("oauth-revoke"),
+            "introspection_endpoint": issuer + reverse("oauth-introspect"),
+            "scopes_supported": list(SCOPES),
+            "response_types_supported": ["code"],
+            "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
+            "code_challenge_methods_supported": ["S256"],
+            "token_endpoint_auth_methods_supported": [*methods, "none"],
+            "revocation_endpoint_auth_methods_supported": [*methods, "none"],
+            "introspection_endpoint_auth_methods_supported": methods,
+            "authorization_response_iss_parameter_supported": True,
+            "service_documentation": issuer + reverse("docs"),
+        }
+    )
+    answer["Access-Control-Allow-Origin"] = "*"  # It is the same for everybody.
+    return answer

@@ -20,7 +20,13 @@ class ClientSecurity(OpenApiAuthenticationExtension):  # type: ignore[no-untyped
             _bearer("A secret key of a client, `sb_sk_…`: for servers."),
             _bearer("A publishable key of a client, `sb_pk_…`: for the pages listed at the client."),
             _bearer("A visitor's session, `sb_vs_…`, made with `POST /v1/sessions`: for that visitor's page."),
-            {"type": "oauth2", "flows": {"clientCredentials": flow}},
+            {
+                "type": "oauth2",
+                "flows": {
+                    "clientCredentials": flow,
+                    "authorizationCode": flow | {"authorizationUrl": "/oauth/authorize"},
+                },
+            },
         ]
 
     def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[str]]]:

@@ -18,3 +18,11 @@ PUBLISHABLE_SCOPES = frozenset({"query", "leads:write", "lookups"})
 
 SESSION_SCOPES = frozenset({"query", "leads:write", "lookups"})
 """The most a visitor's session can do, whatever its client may."""
+
+RIGHTS_OF_PEOPLE = {
+    "leads:read": "leads.view_lead",
+    "leads:read:all": "leads.view_lead",
+    "webhooks": "webhooks.change_source",
+    "events": "webhooks.view_inboundevent",
+}
+"""What a person must be allowed to do themselves to let an app do it for them."""

@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from gateway import health, metrics, oauth, pages
+from gateway import consent, health, metrics, oauth, pages
 
 urlpatterns = [
     path("", pages.home, name="home"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.page, name="metrics"),
+    path(".well-known/oauth-authorization-server", oauth.metadata, name="oauth-metadata"),
+    path("oauth/authorize", consent.ConsentView.as_view(), name="oauth-authorize"),
     path("oauth/token", oauth.ClientTokenView.as_view(), name="oauth-token"),
     path("oauth/revoke_token", oauth.ClientRevokeTokenView.as_view(), name="oauth-revoke"),
     path("oauth/introspect", oauth.ClientIntrospectTokenView.as_view(), name="oauth-introspect"),

@@ -111,6 +111,8 @@ OTHERS = {
     "healthz": "open",
     "readyz": "open",
     "metrics": "for METRICS_NETWORKS and METRICS_TOKEN: tests.gateway.test_metrics",
+    ".well-known/oauth-authorization-server": "open",
+    "oauth/authorize": "people: tests.gateway.test_consent",
     "oauth/token": "a client's id and secret: tests.gateway.test_oauth",
     "oauth/revoke_token": "a client's id and secret: tests.gateway.test_oauth",
     "oauth/introspect": "a client's id and secret: tests.gateway.test_oauth",
