@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce, Greatest
 from runtime import turns
 from runtime.clock import db_now
 from runtime.ids import uuid7
-from runtime.inserts import adapted, insert_values
+from runtime.inserts import adapter, insert_values
 from runtime.jobs import LEASE_SECONDS, JobQuerySet
 
 if TYPE_CHECKING:
@@ -105,17 +105,16 @@ class DeliveryQuerySet(JobQuerySet["Delivery"]):
         with turns.writing(), transaction.atomic():
             now = db_now()
             ready = self.filter(connector=connector_id).ready(now).order_by("due_at", "id")
-            rows = list(ready.select_for_update(skip_locked=True, of=("self",)).values_list("pk", "operation")[:limit])
-            ids = [pk for pk, operation in rows if operation == rows[0][1]]
-            if not ids:
-                return []
-            mine = self.model._default_manager.filter(pk__in=ids)
-            mine.update(
-                state=self.model.State.SENDING,
-                lease_until=now + timedelta(seconds=LEASE_SECONDS),
-                fence=F("fence") + 1,
-            )
-            return list(mine.order_by("due_at", "id"))
+            rows = list(ready.select_for_update(skip_locked=True, of=("self",))[:limit])
+            mine = [row for row in rows if row.operation == rows[0].operation]
+            if mine:
+                state, until = self.model.State.SENDING, now + timedelta(seconds=LEASE_SECONDS)
+                claimed = self.model._default_manager.filter(pk__in=[row.pk for row in mine])
+                claimed.update(state=state, lease_until=until, fence=F("fence") + 1)
+                # Locked, or on SQLite alone with the file: nobody changed them in between.
+                for row in mine:
+                    row.state, row.lease_until, row.fence = state, until, row.fence + 1
+            return mine
 
     def claim_job(self, connector_id: uuid.UUID) -> "list[Delivery]":
         """Take the deliveries of one job that is to be asked about; committed on return.
@@ -204,8 +203,9 @@ def _settle_some(rows: "Sequence[Delivery]", own: Sequence[str], same: Mapping[s
     from integrations.models import Delivery
 
     names = ("id", "fence", *own)
-    values = [adapted(Delivery, name, getattr(row, name)) for row in rows for name in names]
-    constants = [adapted(Delivery, name, value) for name, value in same.items()]
+    adapters = [(name, adapter(Delivery, name)) for name in names]
+    values = [adapt(getattr(row, name)) for row in rows for name, adapt in adapters]
+    constants = [adapter(Delivery, name)(value) for name, value in same.items()]
     sets = [f"{name} = %s" for name in same] + [f"{name} = v.column{at}" for at, name in enumerate(own, 3)]
     marks = f"({', '.join(['%s'] * len(names))})"
     sql = (

@@ -57,9 +57,9 @@ def _execute(
         return list(cursor.fetchall()) if "RETURNING" in suffix else []
 
 
-def adapted(model: type[models.Model], attname: str, value: Any) -> Any:
-    """Return a value as the column of this attribute takes it."""
-    return next(adapt for name, _, adapt in _columns(model, connection.vendor) if name == attname)(value)
+def adapter(model: type[models.Model], attname: str) -> Adapt:
+    """Return what turns a value of this attribute into what its column takes."""
+    return next(adapt for name, _, adapt in _columns(model, connection.vendor) if name == attname)
 
 
 @functools.cache
