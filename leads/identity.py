@@ -75,11 +75,16 @@ class Identifiers:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The lead that identifiers point at, and whether others of them point elsewhere."""
+    """The lead that identifiers point at, and another one that some of them point at."""
 
     lead: Lead | None
     by: str
-    is_ambiguous: bool = False
+    other: Lead | None = None
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Say whether another identifier points elsewhere."""
+        return self.other is not None
 
 
 class Known:
@@ -113,7 +118,7 @@ class Known:
             if lead_id is None:
                 return Match(by_email, Lead.IdentifiedBy.EMAIL if by_email else Lead.IdentifiedBy.REFERENCE)
             lead = self._by_id[lead_id]
-            return Match(lead, Lead.IdentifiedBy.REFERENCE, by_email is not None and by_email is not lead)
+            return Match(lead, Lead.IdentifiedBy.REFERENCE, None if by_email is lead else by_email)
         if who.email:
             return Match(by_email, Lead.IdentifiedBy.EMAIL)
         return Match(self._by_phone.get(who.phone), Lead.IdentifiedBy.PHONE)

@@ -105,6 +105,9 @@ class Activity(models.Model):
         MERGED = "merged", "merged"
         IMPORTED = "imported", "imported"
 
+    ALSO = "also known as"
+    """The change that names another lead which an identifier pointed at."""
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="activities")
     at = models.DateTimeField(default=db_now)

@@ -182,7 +182,9 @@ def _change(match: Match, submission: Submission, now: datetime) -> dict[str, li
         if value != before and (submission.is_trusted or before is None):
             changes[f"attributes.{name}"] = [before, value]
             lead.attributes[name] = value
-    lead.possible_duplicate = lead.possible_duplicate or match.is_ambiguous
+    if match.other is not None:
+        lead.possible_duplicate = True
+        changes[Activity.ALSO] = ["", str(match.other.pk)]
     lead.revision += 1
     lead.updated_at = now
     return changes

@@ -19,6 +19,7 @@ from leads import selection
 from leads.admin.consents import ConsentPages
 from leads.admin.erasures import ErasePage
 from leads.admin.filters import FILTERS, asked_for
+from leads.admin.merging import MergePages
 from leads.consents import newest
 from leads.exports.services import may_see_personal
 from leads.exports.stream import leads_csv
@@ -51,7 +52,7 @@ class LeadList(PageList):
 
 
 @admin.register(Lead)
-class LeadAdmin(ConsentPages, ErasePage, RecordAdmin):
+class LeadAdmin(ConsentPages, ErasePage, MergePages, RecordAdmin):
     """People who showed interest. They are changed where they are worked on, in the CRM; here is what happened."""
 
     change_form_template = "leads/lead.html"
@@ -65,7 +66,7 @@ class LeadAdmin(ConsentPages, ErasePage, RecordAdmin):
     ordering = ("-created_at",)
     empty_words = "No lead yet. The first one a chatbot captures appears here by itself."
     actions = ("export_csv", "send_selected_again")
-    buttons = ("send_again",)
+    buttons = ("send_again", "not_a_duplicate")
     fields = ("email", "phone", "first_name", "last_name", "company", "client", "possible_duplicate")
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[PageList]:
@@ -73,8 +74,8 @@ class LeadAdmin(ConsentPages, ErasePage, RecordAdmin):
         return LeadList
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the pages about consents and the one that erases."""
-        return [*self.consent_urls(), *self.erase_urls(), *super().get_urls()]
+        """Add the pages about consents, erasing and merging."""
+        return [*self.consent_urls(), *self.erase_urls(), *self.merge_urls(), *super().get_urls()]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -149,7 +150,9 @@ class LeadAdmin(ConsentPages, ErasePage, RecordAdmin):
 
     def _ways(self, request: HttpRequest, lead: Lead) -> list[dict[str, str]]:
         erase = {"label": "Erase this person …", "address": reverse("admin:leads_lead_erase", args=(lead.pk,))}
-        return [erase] if self.may_erase(request) else []
+        merge = {"label": "Compare and merge", "address": reverse("admin:leads_lead_merge", args=(lead.pk,))}
+        shown = [merge] if self.has_press_permission(request, lead) else []
+        return [*shown, erase] if self.may_erase(request) else shown
 
     def opening(self, record: Lead) -> str:
         """Where the lead is, and where it isn't."""

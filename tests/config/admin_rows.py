@@ -49,6 +49,7 @@ def hostile_rows(number: int = 1) -> list[Model]:
         first_name=HOSTILE,
         last_name="=1+1",
         company=HOSTILE,
+        possible_duplicate=True,
         attributes={HOSTILE: HOSTILE},
         source={"channel": HOSTILE, "page_url": f"javascript:{HOSTILE}", "utm": {HOSTILE: HOSTILE}},
     )

@@ -1,6 +1,6 @@
 """The consent ledger: what is in force, what it makes legal, and that a withdrawal stops what waits."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -52,7 +52,7 @@ def states(lead):
 
 
 def said(granted, is_confirmed=True):
-    return InForce("news", granted, is_confirmed, db_now())
+    return InForce("news", granted, is_confirmed, datetime(2026, 3, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
