@@ -1,4 +1,5 @@
-// A chatbot's server in small: asks a question, answers what was asked back, captures a lead.
+// A chatbot's server in small: asks a question, answers what was asked back, captures a lead, and makes a session with
+// which the page of a signed-in visitor asks by itself.
 //
 // Needs Node 18 or newer and no packages. SHOPBOTLY_URL and SHOPBOTLY_KEY (a secret key) say where and who:
 //
@@ -9,6 +10,8 @@ import {setTimeout as sleep} from 'node:timers/promises'
 
 const url = process.env.SHOPBOTLY_URL ?? 'http://127.0.0.1:8000'
 const key = process.env.SHOPBOTLY_KEY
+// The page the visitor looks at: its origin stands at the client. The installation's own always works.
+const page = process.env.SHOPBOTLY_PAGE ?? url
 const mostTries = 5
 // Busy, too many requests, or not there for a moment: the same request may succeed later.
 const tryAgain = new Set([409, 429, 502, 503, 504])
@@ -35,7 +38,7 @@ async function send(path, body, headers) {
   try {
     return await fetch(url + path, {
       method: 'POST',
-      headers: {Authorization: `Bearer ${key}`, ...headers},
+      headers: {Authorization: `Bearer ${key}`, 'Content-Type': 'application/json', ...headers},
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(15_000),
     })
@@ -68,3 +71,13 @@ const messageId = randomUUID()
 const lead = {email: 'anna@example.com', first_name: 'Anna', message: 'Do you ship to Norway?'}
 const captured = await call('/v1/leads', lead, {'Idempotency-Key': messageId})
 console.log('lead:  ', captured.id, captured.created ? 'is new' : 'was known')
+
+// For a visitor who has signed in to the shop. The token goes to their page, which then calls for 30 minutes by itself:
+// it asks as this visitor, whatever is typed, and sees nobody else's orders.
+const session = await call('/v1/sessions', {origin: page, customer: {email: 'anna@example.com'}})
+console.log('session: for', session.expires_in, 's')
+
+// What the page does with it (in a browser, the Origin header is set by the browser):
+const asPage = {Authorization: `Bearer ${session.token}`, Origin: page}
+const own = await call('/v1/query', {prompt: 'Where is my order S00041?'}, asPage)
+console.log('bot:   ', own.answer)

@@ -1,4 +1,4 @@
-"""A chatbot's server in small: asks a question, answers what was asked back, captures a lead.
+"""A chatbot's server in small: asks, answers what was asked back, captures a lead, makes a session for a visitor.
 
 Needs Python 3.9 or newer and no packages. SHOPBOTLY_URL and SHOPBOTLY_KEY (a secret key) say where and who:
 
@@ -15,6 +15,8 @@ import uuid
 
 URL = os.environ.get("SHOPBOTLY_URL", "http://127.0.0.1:8000")
 KEY = os.environ.get("SHOPBOTLY_KEY", "")
+# The page the visitor looks at: its origin stands at the client. The installation's own always works.
+PAGE = os.environ.get("SHOPBOTLY_PAGE", URL)
 MOST_TRIES = 5
 # Busy, too many requests, or not there for a moment: the same request may succeed later.
 TRY_AGAIN = {409, 429, 502, 503, 504}
@@ -24,9 +26,14 @@ class Refused(Exception):
     """The API said no; the message is its problem document, in short."""
 
 
-def call(path: str, body: dict, idempotency_key: str = "") -> dict:
-    """Send one request; wait and send it again where that makes sense."""
-    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+def call(path: str, body: dict, idempotency_key: str = "", token: str = "") -> dict:
+    """Send one request; wait and send it again where that makes sense.
+
+    With a session's `token` it calls as the visitor's page does.
+    """
+    headers = {"Authorization": f"Bearer {token or KEY}", "Content-Type": "application/json"}
+    if token:
+        headers["Origin"] = PAGE  # in a browser, set by the browser
     if idempotency_key:
         headers["Idempotency-Key"] = idempotency_key
     request = urllib.request.Request(URL + path, json.dumps(body).encode(), headers)
@@ -77,6 +84,13 @@ def main() -> None:
     lead = {"email": "anna@example.com", "first_name": "Anna", "message": "Do you ship to Norway?"}
     captured = call("/v1/leads", lead, idempotency_key=message_id)
     print("lead:  ", captured["id"], "is new" if captured["created"] else "was known")
+
+    # For a visitor who has signed in to the shop. The token goes to their page, which then calls for 30 minutes by
+    # itself: it asks as this visitor, whatever is typed, and sees nobody else's orders.
+    session = call("/v1/sessions", {"origin": PAGE, "customer": {"email": "anna@example.com"}})
+    print("session: for", session["expires_in"], "s")
+    answer = call("/v1/query", {"prompt": "Where is my order S00041?"}, token=session["token"])
+    print("bot:   ", answer["answer"])
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Callable
-from contextvars import ContextVar
 from io import BytesIO
 from typing import Any
 
@@ -16,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.urls import Resolver404, resolve
 from django.utils.deprecation import MiddlewareMixin
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from gateway import metrics, problems, request_log, ways
 from gateway.addresses import client_address, forwarded_scheme
@@ -23,9 +23,6 @@ from gateway.paths import is_api, is_logged
 from runtime.ids import uuid7
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
-
-request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""The id of the request that is being answered; empty outside one."""
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # A client that is still sending when we answer and close sees a broken pipe instead of the answer.
@@ -50,11 +47,12 @@ class RequestIdMiddleware:
         if scheme is not None:
             # Django's own checks (cookies, redirects, CSRF) then see the scheme the person used, too.
             request.META["wsgi.url_scheme"] = scheme
-        token = request_id.set(id)
+        # Every line logged on the way names the request.
+        tokens = bind_contextvars(request_id=id)
         try:
             response = self._answer(request)
         finally:
-            request_id.reset(token)
+            reset_contextvars(**tokens)
         response["X-Request-Id"] = id
         if is_logged(request.path) and not getattr(response, "is_preflight", False):
             seconds = time.perf_counter() - started

@@ -30,10 +30,16 @@ class VisitorSerializer(StrictSerializer):
         return attrs
 
 
+class Origin(Line):
+    """Where a page comes from, as browsers name it."""
+
+    json_schema = {"format": "origin", "examples": ["https://shop.example"]}
+
+
 class SessionSerializer(StrictSerializer):
     """A session to be made."""
 
-    origin = Line(max_length=255, help_text="The origin of the page it is for, one that the client lists.")
+    origin = Origin(max_length=255, help_text="The origin of the page it is for, one that the client lists.")
     customer = VisitorSerializer()
 
 
