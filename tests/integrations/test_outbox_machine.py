@@ -106,11 +106,17 @@ class Outbox(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     @rule(error=st.sampled_from([errors.NotAuthorised(), errors.Held("quota", after=1)]))
     def turned_away(self, error):
+        if self.has_acted(self.held[-1]):
+            # Whoever turns a request away has not done what it says.
+            return
         parcel = self.held.pop()
         results = self.results_of(parcel)
         results.failed_whole(parcel.deliveries, error)
         results.save()
         ConnectorState.objects.filter(pk=self.connector.pk).update(paused_at=None, pause_reason="")
+
+    def has_acted(self, parcel):
+        return False
 
     def results_of(self, parcel):
         contacts = {row.pk: contact for row, contact in zip(parcel.deliveries, parcel.contacts, strict=True)}
@@ -266,6 +272,9 @@ class Creating(Outbox):
             # Without our asking it makes one more; a state that was told already needs none.
             self.made[row.subject_id] += not contact.external_id
         self.act(row, contact)
+
+    def has_acted(self, parcel):
+        return self.acted.get(id(parcel), False)
 
     @rule(is_well=st.booleans())
     def mood(self, is_well):
