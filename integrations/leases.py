@@ -6,13 +6,19 @@ from datetime import datetime, timedelta
 from django.db.models import F, Q, QuerySet
 
 from integrations.models import ConnectorState
-from integrations.parcels import outlives_a_call
 from runtime import jobs
 from runtime.clock import db_now
 
+# Short, so that another worker goes on soon after one is killed; renewed in half of it while a drainer lives.
+_SECONDS = min(6.0, jobs.LEASE_SECONDS / 3)
+
 
 class Lease:
-    """The right to drain one connector; others can tell from the row that someone does."""
+    """The right to drain one connector; others can tell from the row that someone does.
+
+    It keeps drainers from getting in each other's way, and no more: what they send is guarded by the deliveries' own
+    leases (docs/decisions/007-drainers-lease.md).
+    """
 
     def __init__(self, connector_id: uuid.UUID) -> None:
         self.connector_id = connector_id
@@ -30,16 +36,16 @@ class Lease:
 
     def _take(self) -> bool:
         now = db_now()
-        self._until = now + timedelta(seconds=jobs.LEASE_SECONDS)
+        self._until = now + timedelta(seconds=_SECONDS)
         free = ConnectorState.objects.filter(Q(lease_until=None) | Q(lease_until__lt=now), pk=self.connector_id)
         return bool(free.update(lease_until=self._until, fence=F("fence") + 1))
 
     def keep(self) -> bool:
-        """Make sure that the lease outlives a call; False where it is lost."""
+        """Renew the lease where half of it is over; False where it is lost."""
         now = db_now()
-        if self._until is not None and outlives_a_call(self._until, now):
+        if self._until is not None and self._until - now > timedelta(seconds=_SECONDS / 2):
             return True
-        self._until = now + timedelta(seconds=jobs.LEASE_SECONDS)
+        self._until = now + timedelta(seconds=_SECONDS)
         return bool(self._mine().update(lease_until=self._until))
 
     def release(self) -> None:

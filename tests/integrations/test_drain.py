@@ -151,6 +151,36 @@ def test_one_drainer_at_a_time(crm, client_row, sandbox):
     assert names_of(sandbox) == ["anna@example.com"]
 
 
+def test_after_a_drainer_was_killed_others_go_on_within_seconds_but_not_with_what_it_held(
+    sandbox, crm, client_row, later
+):
+    """Guards: the drainer's lease is short, the deliveries' own is not. Red with one lease for both."""
+    held = capture(client_row)
+    killed = Lease(crm.pk)
+    assert killed.take()
+    assert len(Delivery.objects.claim_batch(crm.pk, 10)) == 1
+    capture(client_row, message="again")
+    capture(client_row, "ben@example.com")
+    later(seconds=7)
+    drain(crm.pk)
+    assert names_of(sandbox) == ["ben@example.com"]
+    assert not killed.keep(), "it would have to stop"
+    later(seconds=jobs.LEASE_SECONDS)
+    drain(crm.pk)
+    drain(crm.pk)
+    assert names_of(sandbox) == ["anna@example.com", "ben@example.com"]
+    assert {row.state for row in deliveries_of(held.pk)} == {"delivered"}
+
+
+def test_a_drainer_that_lives_keeps_its_lease(crm, later):
+    lease = Lease(crm.pk)
+    assert lease.take()
+    for _ in range(5):
+        later(seconds=4)
+        assert lease.keep()
+        assert not Lease(crm.pk).take()
+
+
 def test_a_delivery_that_must_wait_again_yields_to_a_newer_one(sandbox, crm, client_row):
     lead = capture(client_row)
     [claimed] = Delivery.objects.claim_batch(crm.pk, 10)
