@@ -15,7 +15,7 @@ class IntegrationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Have every provider checked at start-up, and our work known to the workers."""
-        from integrations import drain, metrics, personal, services, signing_in
+        from integrations import drain, metrics, personal, services, signing_in, sweeps
         from integrations.checks import check_providers
         from runtime import jobs, periodic, rotation
         from runtime import metrics as figures
@@ -23,6 +23,7 @@ class IntegrationsConfig(AppConfig):
         checks.register(check_providers)
         figures.register(metrics.gauges)
         jobs.register(drain.WORK)
+        jobs.register(sweeps.WORK)
         columns = ("sealed", "spare", "tokens")
         rotation.register("integrations.Credential", columns, key_column="sealed_with", unless_held_by="renewing_until")
         rotation.register("integrations.Delivery", ("sealed",))
@@ -31,4 +32,5 @@ class IntegrationsConfig(AppConfig):
         periodic.register("renew tokens", renew, lambda: f"{signing_in.renew_ahead()} tokens renewed")
         periodic.register("prune calls", hour, lambda: f"{services.prune_calls()} rows removed")
         periodic.register("prune deliveries", hour, lambda: f"{services.prune_deliveries()} rows removed")
+        periodic.register("prune sweeps", hour, lambda: f"{services.prune_sweeps()} rows removed")
         personal.register()

@@ -8,11 +8,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, Max
 
+from integrations import sweeps
 from integrations.explanations import explain
 from integrations.models import Connector, Delivery
 from integrations.outbox import DeliveryQuerySet
 from integrations.providers.registry import PROVIDERS, provider_class
-from integrations.resending import send_again_all
 
 State = Delivery.State
 
@@ -62,7 +62,12 @@ class Cause:
 
 def deliveries_of(connector_id: uuid.UUID, reason: str, field: str) -> DeliveryQuerySet:
     """Return the deliveries of one cause."""
-    return Delivery.objects.filter(connector=connector_id, state=State.NEEDS_YOU, reason=reason, field=field)
+    return Delivery.objects.filter(connector=connector_id, **filters_of(reason, field))
+
+
+def filters_of(reason: str, field: str) -> dict[str, str]:
+    """Return what tells a connector's deliveries of one cause, as `sweeps.begin` takes it."""
+    return {"state": State.NEEDS_YOU.value, "reason": reason, "field": field}
 
 
 def causes(connector: Connector | None = None) -> Sequence[Cause]:
@@ -79,15 +84,18 @@ def causes(connector: Connector | None = None) -> Sequence[Cause]:
     return [Cause(connector=connectors[group.pop("connector")], **group) for group in groups]
 
 
-def field_leave_out(*, connector: Connector, reason: str, field: str) -> int:
-    """Take a field that the vendor won't have off the mapping, then send again what it stopped; returns how many."""
+def field_leave_out(*, connector: Connector, reason: str, field: str) -> sweeps.Begun:
+    """Take a field that the vendor won't have off the mapping, then send again what it stopped."""
     with transaction.atomic():
         row = Connector.objects.select_for_update().get(pk=connector.pk)
         kept = {name: source for name, source in _mapping(row).items() if name != field}
         if kept:
             row.config = {**row.config, "mapping": kept}
             row.save(update_fields=["config"])
-    return send_again_all(deliveries_of(connector.pk, reason, field)) if kept else 0
+    if not kept:
+        return sweeps.Begun(0, is_done=True)
+    filters = filters_of(reason, field)
+    return sweeps.begin(action=sweeps.Action.SEND_AGAIN, connector=connector, filters=filters)
 
 
 def _mapping(connector: Connector) -> dict[str, str]:

@@ -5,6 +5,7 @@ from django.db import models
 from integrations.outbox import DeliveryQuerySet
 from runtime.clock import db_now
 from runtime.ids import uuid7
+from runtime.jobs import JobQuerySet
 from runtime.models import Job
 
 
@@ -69,7 +70,7 @@ class Connector(models.Model):
     quota = models.JSONField(
         default=dict,
         blank=True,
-        help_text='The vendor’s limit: {"requests": 100, "seconds": 10}; empty = what is usual for this vendor.',
+        help_text='The vendor’s limits: {"requests": 100, "seconds": 10, "daily": 250000}; empty = as its answers say.',
     )
     max_in_flight = models.PositiveSmallIntegerField(
         null=True, blank=True, verbose_name="calls at once", help_text="Empty = what is usual for this vendor."
@@ -210,3 +211,43 @@ class Delivery(Job):
 
     def __str__(self) -> str:
         return f"{self.operation} of {self.subject_kind} {self.subject_id} at {self.connector_id}"
+
+
+class SweepQuerySet(JobQuerySet["Sweep"]):
+    """Reads and claims sweeps."""
+
+
+class Sweep(Job):
+    """One thing that is done to many deliveries of a connector in the background; `after` is how far it has come."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "waiting"
+        RUNNING = "running", "running"
+        DONE = "done", "done"
+
+    class Action(models.TextChoices):
+        SEND_AGAIN = "send_again", "sending again"
+        SEND_NOW = "send_now", "sending now"
+        CANCEL = "cancel", "cancelling"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="sweeps")
+    action = models.CharField(max_length=16, choices=Action)
+    filters = models.JSONField(default=dict)
+    after = models.UUIDField(null=True)
+    total = models.PositiveIntegerField(default=0)
+    seen = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=db_now)
+    ended_at = models.DateTimeField(null=True)
+
+    objects = SweepQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+        indexes = [
+            models.Index(fields=["due_at"], name="sweep_open", condition=models.Q(state__in=["waiting", "running"]))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} at {self.connector_id}"

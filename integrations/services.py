@@ -9,13 +9,13 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from integrations import backfill
+from integrations import backfill, sweeps
 from integrations.breaker import Breaker
 from integrations.calls import CallLog
 from integrations.connections import open_provider
 from integrations.credentials import seal
 from integrations.egress import parse_base
-from integrations.models import Call, Connector, ConnectorState, Credential, Delivery
+from integrations.models import Call, Connector, ConnectorState, Credential, Delivery, Sweep
 from integrations.providers import errors
 from integrations.providers.base import Check
 from integrations.providers.registry import PROVIDERS, provider_class
@@ -26,7 +26,6 @@ from runtime.secrets import known_key_ids
 from runtime.wakeups import wake
 
 NEEDS_REAUTH = "needs_reauth"
-_AT_ONCE = 1000
 
 
 def credential_save(
@@ -148,21 +147,18 @@ def connector_resume(*, connector: Connector) -> None:
         wake("connector", str(connector.pk))
 
 
-def connector_send_now(*, connector: Connector) -> int:
-    """Try everything that waits at once, whatever it waited for; returns how many were not due yet.
+def connector_send_now(*, connector: Connector) -> sweeps.Begun:
+    """Try everything that waits at once, whatever it waited for.
 
     What the vendor itself asked us to wait (its limit) still counts.
     """
-    now, count = db_now(), 0
-    later = Delivery.objects.filter(connector=connector, state=Delivery.State.WAITING, due_at__gt=now)
-    while ids := list(later.values_list("pk", flat=True)[:_AT_ONCE]):
-        # A claim in between may have taken some; those are on their way.
-        count += later.filter(pk__in=ids).update(due_at=now)
+    waiting = {"state": Delivery.State.WAITING.value}
+    begun = sweeps.begin(action=sweeps.Action.SEND_NOW, connector=connector, filters=waiting)
     with transaction.atomic():
         Breaker(connector.pk).reset()
         ConnectorState.objects.filter(pk=connector.pk).update(held_until=None, held_because="")
         wake("connector", str(connector.pk))
-    return count
+    return begun
 
 
 def connector_pace_set(
@@ -230,3 +226,8 @@ def prune_deliveries(*, days: int = 90) -> int:
     ended = [Delivery.State.SUPERSEDED, Delivery.State.CANCELLED, Delivery.State.DELIVERED]
     settled = Delivery.objects.filter(state__in=ended, settled_at__lt=db_now() - timedelta(days=days))
     return prune(settled.filter(Q(state__in=ended[:2]) | Exists(newer)))
+
+
+def prune_sweeps(*, days: int = 30) -> int:
+    """Delete what was done to many deliveries longer than `days` ago; return how many rows went."""
+    return prune(Sweep.objects.filter(ended_at__lt=db_now() - timedelta(days=days)))

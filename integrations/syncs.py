@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from integrations.connections import quota_of
 from integrations.durations import said
-from integrations.models import Connector, ConnectorState, Delivery
+from integrations.models import Connector, ConnectorState, Delivery, Sweep
 from integrations.providers.base import OPERATIONS
 from integrations.providers.registry import PROVIDERS, provider_class
 from integrations.quota import Window
@@ -177,6 +177,20 @@ def backfill_words(status: ConnectorState | None) -> str:
         return f"{done}, {put}."
     ended = "Finished" if status.backfill_seen >= status.backfill_total else "Stopped"
     return f"{ended}: {done}, {put}."
+
+
+def sweep_words(sweep: Sweep | None) -> str:
+    """Return how far it is with what is done to many deliveries, or what was done; empty where there is none."""
+    if sweep is None:
+        return ""
+    what = sweep.get_action_display().capitalize()
+    if sweep.ended_at:
+        return f"{what}: done, {_deliveries(sweep.changed)}."
+    return f"{what}: {sweep.seen:,} of {_deliveries(max(sweep.total, sweep.seen))} looked at."
+
+
+def _deliveries(number: int) -> str:
+    return f"{number:,} delivery" if number == 1 else f"{number:,} deliveries"
 
 
 def retry_sentences(connector: Connector) -> list[str]:

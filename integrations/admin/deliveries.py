@@ -9,15 +9,19 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from integrations import deliveries, resending
-from integrations.admin.subjects import subject_names
+from integrations import deliveries, resending, sweeps
+from integrations.admin.subjects import subject_names, sweep_said
 from integrations.explanations import explain
-from integrations.models import Delivery
+from integrations.models import Connector, Delivery
 from runtime.admin import PageList, RecordAdmin, button
 from runtime.display import ago, badge, counted, due
 
 State = Delivery.State
 
+# What the list's address calls the filters that a sweep keeps.
+_FILTERS = {"state__exact": "state", "reason": "reason", "field": "field"} | {
+    name: name for name in sweeps.FILTERS if name.startswith("settled_at")
+}
 _SUBJECT_PAGES = {"lead": "admin:leads_lead_change"}
 
 
@@ -161,13 +165,44 @@ class DeliveryAdmin(RecordAdmin):
     @admin.action(description="Send again", permissions=["press"])
     def send_selected_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         """Send the selected deliveries once more, now."""
-        self._say_sent(request, resending.send_again_all(queryset))
+        self._sweep(request, queryset, sweeps.Action.SEND_AGAIN, "will be sent now", "are sent again")
 
     @admin.action(description="Cancel", permissions=["press"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         """Give the selected deliveries up."""
-        count = resending.cancel_all(queryset)
-        self.say(request, f"{counted(count, 'delivery', 'deliveries')} cancelled.")
+        self._sweep(request, queryset, sweeps.Action.CANCEL, "cancelled", "are cancelled")
+
+    def _sweep(
+        self, request: HttpRequest, queryset: QuerySet[Delivery], action: sweeps.Action, done: str, under_way: str
+    ) -> None:
+        """Do it to a few at once, to more than a page holds in the background."""
+        count = queryset.count()
+        if count <= sweeps.AT_ONCE:
+            act = resending.cancel_all if action == sweeps.Action.CANCEL else resending.send_again_all
+            words = sweep_said(sweeps.Begun(act(queryset), is_done=True), done, under_way)
+        else:
+            words = self._sweep_all(request, queryset, count, action, done, under_way)
+        self.say(request, words or "There was nothing to do.", is_good=bool(words))
+
+    def _sweep_all(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Delivery],
+        count: int,
+        action: sweeps.Action,
+        done: str,
+        under_way: str,
+    ) -> str:
+        filters = {_FILTERS[name]: value for name, value in request.GET.items() if name in _FILTERS}
+        if filters.get("reason") == "-":
+            filters["reason"] = ""
+        connectors = Connector.objects.filter(pk__in=queryset.order_by().values("connector"))
+        # What else narrows the list (a search) can't be kept for later: then the figures differ.
+        if sum(sweeps.chosen(connector, filters).count() for connector in connectors) != count:
+            return f"{count:,} are too many to find by a search: narrow the list by its filters instead."
+        for connector in connectors:
+            sweeps.begin(action=action, connector=connector, filters=filters)
+        return sweep_said(sweeps.Begun(count, is_done=False), done, under_way)
 
     @button(
         "Send again",

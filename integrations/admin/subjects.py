@@ -1,4 +1,4 @@
-"""The names of what deliveries are about."""
+"""What pages about deliveries say: the names of their subjects, what is done to many."""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -6,6 +6,8 @@ from typing import Any
 
 from integrations import subjects
 from integrations.models import Delivery
+from integrations.sweeps import Begun
+from runtime.display import counted
 
 # A revision no subject reaches: load who it is without what it said.
 _TOLD_EVERYTHING = 2**31 - 1
@@ -24,3 +26,13 @@ def _name(values: Mapping[str, Any]) -> str:
     return " ".join(filter(None, (values.get("first_name"), values.get("last_name")))) or str(
         values.get("email") or values.get("phone") or ""
     )
+
+
+def sweep_said(begun: Begun, done: str, under_way: str) -> str:
+    """Return in a sentence what is done to many: it is done, or under way in the background."""
+    if not begun.count:
+        return ""
+    many = counted(begun.count, "delivery", "deliveries")
+    if begun.is_done:
+        return f"{many} {done}."
+    return f"{many} {under_way} in the background; the connector’s page under Syncs shows how far it is."

@@ -13,9 +13,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
-from integrations import backfill, causes, resending, services, syncs
+from integrations import backfill, causes, services, sweeps, syncs
 from integrations.admin.causes import causes_shown
 from integrations.admin.connectors import PauseFilter, connector_standing, connector_state, is_paused
+from integrations.admin.subjects import sweep_said
 from integrations.models import Connector, ConnectorState, Delivery, Sync
 from integrations.pace import PACE_FIELDS, PaceForm
 from runtime.admin import PageAdmin, button
@@ -228,19 +229,22 @@ def _lists(connector: Connector) -> dict[str, str]:
 
 
 def _send_again(connector: Connector, reason: str, field: str) -> str:
-    count = resending.send_again_all(causes.deliveries_of(connector.pk, reason, field))
-    return f"{counted(count, 'delivery', 'deliveries')} will be sent now." if count else ""
+    begun = _begin(sweeps.Action.SEND_AGAIN, connector, reason, field)
+    return sweep_said(begun, "will be sent now", "are sent again")
 
 
 def _leave_out(connector: Connector, reason: str, field: str) -> str:
-    count = causes.field_leave_out(connector=connector, reason=reason, field=field)
-    sent = f"{counted(count, 'delivery', 'deliveries')} will be sent now."
-    return f"“{field}” is no longer sent to {connector}. {sent}" if count else ""
+    begun = causes.field_leave_out(connector=connector, reason=reason, field=field)
+    sent = sweep_said(begun, "will be sent now", "are sent again")
+    return f"“{field}” is no longer sent to {connector}. {sent}" if begun.count else ""
 
 
 def _cancel(connector: Connector, reason: str, field: str) -> str:
-    count = resending.cancel_all(causes.deliveries_of(connector.pk, reason, field))
-    return f"{counted(count, 'delivery', 'deliveries')} cancelled." if count else ""
+    return sweep_said(_begin(sweeps.Action.CANCEL, connector, reason, field), "cancelled", "are cancelled")
+
+
+def _begin(action: sweeps.Action, connector: Connector, reason: str, field: str) -> sweeps.Begun:
+    return sweeps.begin(action=action, connector=connector, filters=causes.filters_of(reason, field))
 
 
 def _when(at: datetime | None, never: str) -> dict[str, str]:
@@ -249,7 +253,7 @@ def _when(at: datetime | None, never: str) -> dict[str, str]:
 
 def live(connector: Connector) -> dict[str, Any]:
     """Return what a connector's page shows and keeps up to date: strings, numbers, times with the exact one."""
-    now = syncs.figures(connector)
+    now, sweep = syncs.figures(connector), sweeps.shown(connector)
     status: ConnectorState | None = getattr(connector, "status", None)
     tone, symbol, words = badge_parts(*connector_standing(connector))
     return {
@@ -269,6 +273,10 @@ def live(connector: Connector) -> dict[str, Any]:
         "backfill_total": status.backfill_total if status else 0,
         "backfill_seen": status.backfill_seen if status else 0,
         "is_backfilling": _is_backfilling(connector),
+        "sweep": syncs.sweep_words(sweep),
+        "sweep_total": sweep.total if sweep else 0,
+        "sweep_seen": sweep.seen if sweep else 0,
+        "is_sweeping": bool(sweep and not sweep.ended_at),
         # What the buttons on the page depend on: where this differs from what was drawn, they are out of date.
         "drawn": f"{_is_backfilling(connector)} {is_paused(connector)} {now.needs_you}",
     }

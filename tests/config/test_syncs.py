@@ -11,9 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
-from integrations import syncs
+from integrations import sweeps, syncs
 from integrations.breaker import Breaker
-from integrations.models import Connector, ConnectorState, Delivery
+from integrations.models import Connector, ConnectorState, Delivery, Sweep
 from integrations.quota import Quota, Window
 from runtime.clock import db_now
 from tests.config.admin_rows import hostile_rows
@@ -114,7 +114,7 @@ class TestPage:
         figures_of(admin_browser, crm)
         with CaptureQueriesContext(connection) as captured:
             figures_of(admin_browser, crm)
-        assert len(captured) <= 7
+        assert len(captured) <= 8
 
     def test_everything_hostile_is_still_text(self, admin_browser: Client):
         hostile_rows()
@@ -332,6 +332,19 @@ class TestCauses:
         assert {state_of(row) for row in others} == {"needs_you"}
         assert "3 deliveries will be sent now." in LogEntry.objects.get().change_message
 
+    def test_a_great_many_are_sent_in_the_background_and_the_page_says_how_far_it_is(
+        self, admin_browser: Client, crm: Connector, monkeypatch
+    ):
+        monkeypatch.setattr(sweeps, "AT_ONCE", 2)
+        for _ in range(3):
+            DeliveryFactory(connector=crm, **UNKNOWN_FIELD)
+        assert press_cause(admin_browser, crm, "send_again") == 302
+        found = figures_of(admin_browser, crm)
+        assert (found["is_sweeping"], found["sweep"]) == (True, "Sending again: 0 of 3 deliveries looked at.")
+        sweeps.run(Sweep.objects.get().pk)
+        assert figures_of(admin_browser, crm)["sweep"] == "Sending again: done, 3 deliveries."
+        assert not Delivery.objects.filter(state="needs_you").exists()
+
     def test_the_field_is_left_out_and_they_are_sent(self, admin_browser: Client, crm: Connector):
         row = DeliveryFactory(connector=crm, **UNKNOWN_FIELD)
         assert press_cause(admin_browser, crm, "leave_out") == 302
@@ -387,6 +400,37 @@ class TestCauses:
         home = admin_browser.get("/admin/").content.decode()
         assert f'action="/admin/integrations/sync/{crm.pk}/cause/leave_out/"' in home
         assert "What HubSpot said" in home
+
+
+class TestListOfDeliveries:
+    """Selected deliveries: all that the list's filters let through may be a great many."""
+
+    where = "/admin/integrations/delivery/?state__exact=needs_you&reason=unknown_field"
+
+    def act(self, browser: Client, address: str) -> str:
+        chosen = {"action": "send_selected_again", "select_across": "1", "_selected_action": ["x"]}
+        return browser.post(address, chosen, follow=True).content.decode()
+
+    def test_more_than_a_page_are_sent_in_the_background(self, admin_browser: Client, crm: Connector, monkeypatch):
+        monkeypatch.setattr(sweeps, "AT_ONCE", 2)
+        kept = DeliveryFactory(connector=crm, state="needs_you", reason="refused")
+        for connector in (crm, crm, crm, ConnectorFactory()):
+            DeliveryFactory(connector=connector, **UNKNOWN_FIELD)
+        assert "4 deliveries are sent again in the background" in self.act(admin_browser, self.where)
+        for row in Sweep.objects.all():
+            sweeps.run(row.pk)
+        assert Delivery.objects.filter(state="waiting").count() == 4
+        assert state_of(kept) == "needs_you"
+
+    def test_a_search_that_finds_too_many_is_to_be_narrowed_by_filters(
+        self, admin_browser: Client, crm: Connector, monkeypatch
+    ):
+        monkeypatch.setattr(sweeps, "AT_ONCE", 2)
+        for words in ("found", "found", "found", "other"):
+            DeliveryFactory(connector=crm, **UNKNOWN_FIELD, vendor_words=words)
+        assert "3 are too many to find by a search" in self.act(admin_browser, f"{self.where}&q=found")
+        assert not Delivery.objects.filter(state="waiting").exists()
+        assert not Sweep.objects.exists()
 
 
 def test_a_changed_filter_takes_up_what_it_had_left_out(admin_browser: Client, settings):
