@@ -62,14 +62,16 @@ def test_a_rolling_restart_under_load_loses_nothing(house):
     """Guard: what was claimed and not sent is put back (`put_back`), or taken up when its lease has run out
     (`recover_lapsed`). Red without both."""
     # Slow enough for a request to be on the wire, and another one packed, whenever a worker is told to end.
-    house.sandbox.fault(vendor="hubspot", delay_ms=300)
+    house.sandbox.fault(vendor="hubspot", delay_ms=1500)
     with Callers(house):
         second = house.another_worker()
         wait_for(lambda: len(house.history.promised) > 30, "captures")
         for role in ("worker", "web"):
+            wait_for(house.request_open, "a call on the wire")
             house.restart(role, signal.SIGTERM)
             accepted = len(house.history.promised)
             wait_for(lambda accepted=accepted: len(house.history.promised) > accepted + 30, "captures")
         os.kill(second, signal.SIGTERM)
+    house.sandbox.clear_faults()
 
     house.check()

@@ -5,6 +5,7 @@ import random
 import secrets
 import signal
 import time
+from collections import Counter
 from contextlib import suppress
 
 import pytest
@@ -25,18 +26,22 @@ def test_a_storm_of_faults_under_load_breaks_no_promise(house, seed):
     faults = [_kill, _end, _stand_still, _vendor, _kill_on_receive]
     faults += [_broker] if house.servers.broker else []
     faults += [_database] if house.servers.postgres else []
-    ends_at = time.monotonic() + SECONDS
+    done, ends_at = Counter(), time.monotonic() + SECONDS
     with Callers(house, seed=seed):
         house.another_worker()
         while time.monotonic() < ends_at:
             fault = chance.choice(faults)
             print(f"{time.monotonic() - ends_at + SECONDS:6.1f} s {fault.__name__}", flush=True)
             fault(house, chance)
+            done[fault.__name__.strip("_")] += 1
             time.sleep(chance.uniform(0, 1))
         house.sandbox.clear_faults()
     house.forget_trouble()
 
     house.check(seconds=120)
+    print(
+        f"{len(house.history.promised)} leads accepted, {len(house.effects())} effects, {done.total()} faults: {done}"
+    )
 
 
 def _kill(house, chance):
