@@ -63,8 +63,8 @@ def uncommitted(work):
 
 
 def test_a_claim_passes_over_what_an_open_capture_has_joined_and_then_sees_it(sandbox, crm, client_row):
-    """Guard: `ON CONFLICT … DO UPDATE` locks the row that is joined. Red with `DO NOTHING`: the claim takes the row,
-    sends the older state, and the newer one has no delivery."""
+    """Guard: `ON CONFLICT … DO UPDATE` locks the row that is joined. Red with `DO NOTHING`: the claim takes the
+    row, sends the older state, and the newer one has no delivery."""
     capture(client_row, "Anna")
     with uncommitted(lambda: capture(client_row, "Anne")):
         assert Delivery.objects.claim_batch(crm.pk, 10) == []

@@ -10,18 +10,20 @@ from tests.faults.callers import Callers
 
 
 def test_a_worker_killed_when_the_vendor_gets_the_request_sends_it_again(house):
-    """Guard: a delivery is settled after the vendor's answer, not before. Red with `Results.save` before the call."""
+    """Guard: a delivery is settled after the vendor's answer, not before. Red with `Results.save` before the call: an
+    enquiry is lost."""
     _kill_the_worker(house, "received")
 
 
 @pytest.mark.broker
 def test_a_worker_killed_when_the_vendor_has_committed_makes_no_second_contact(house):
-    """Guard: what a vanished sender held waits again (`deliveries.recover_lapsed`). Red without it."""
+    """Guard: what a vanished sender held waits again (`recover_lapsed`). Red without it: an enquiry is lost."""
     _kill_the_worker(house, "committed")
 
 
 def test_a_worker_killed_when_the_answer_is_on_its_way_does_not_lock_the_connector(house):
-    """Guard: a drainer's lease runs out (`Lease.take`). Red when only a released lease can be taken."""
+    """Guard: a drainer's lease runs out (`Lease.take`). Red when only a released lease can be taken: an enquiry is
+    lost."""
     _kill_the_worker(house, "answered")
 
 
@@ -38,7 +40,8 @@ def _kill_the_worker(house, when):
 
 @pytest.mark.broker
 def test_a_web_server_killed_under_load_has_kept_what_it_accepted(house):
-    """Guard: the answer follows the commit. Red when `GroupedCommits` answers first and writes 50 ms later."""
+    """Guard: the answer follows the commit. Red when `GroupedCommits` answers first and writes 50 ms later: nobody
+    knows a lead that was accepted."""
     with Callers(house, pause_seconds=0):
         wait_for(lambda: len(house.history.promised) > 60, "captures")
         house.restart("web", signal.SIGKILL)
@@ -49,7 +52,8 @@ def test_a_web_server_killed_under_load_has_kept_what_it_accepted(house):
 
 
 def test_everything_killed_at_once_goes_on_where_it_was(house):
-    """Guard: nothing lives in memory or in the broker alone. Red when a capture queues its delivery without a row."""
+    """Guard: nothing lives in memory or in the broker alone. Red when a capture puts its delivery in half a second
+    later: an enquiry is lost."""
     with Callers(house):
         wait_for(lambda: len(house.history.promised) > 30, "captures")
         house.kill_everything()
