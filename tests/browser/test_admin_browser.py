@@ -35,7 +35,7 @@ def capture(url: str, key: str, **lead: Any) -> dict[str, Any]:
         json.dumps(lead).encode(),
         {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
     )
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as answer:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
         stored: dict[str, Any] = json.load(answer)
     return stored
 

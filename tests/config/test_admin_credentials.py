@@ -50,7 +50,7 @@ def app(admin_browser, posted) -> Credential:
 
 def agree(address: str) -> str:
     """Agree on the vendor's page, and return where it sends the person."""
-    with build_opener(ProxyHandler({})).open(address, timeout=10) as reply:
+    with build_opener(ProxyHandler({})).open(address, timeout=60) as reply:
         page = reply.read().decode()
     return unescape(re.search(r'href="([^"]+)"', page)[1])
 

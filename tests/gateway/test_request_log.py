@@ -140,7 +140,7 @@ def test_the_last_calls_of_a_server_process_are_written(tmp_path):
     """Web servers run their workers by multiprocessing, which ends them without `atexit`."""
     process = multiprocessing.get_context("fork").Process(target=_leave_one_call, args=(tmp_path / "written",))
     process.start()
-    process.join(timeout=10)
+    process.join(timeout=60)
     assert (tmp_path / "written").read_text() == "1"
 
 
