@@ -132,7 +132,8 @@ class DemoServer:
         """Start it, again with the same data; don't wait for it."""
         self.output = []
         self._process = subprocess.Popen(
-            [sys.executable, *self.command],
+            # It ends with the tests also where those are killed.
+            [sys.executable, "-m", "config.tether", sys.executable, *self.command],
             cwd=ROOT,
             env=self.environment,
             stdin=subprocess.DEVNULL,
