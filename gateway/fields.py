@@ -22,6 +22,8 @@ class Text(serializers.CharField):
 
     odd: ClassVar[re.Pattern[str]] = re.compile("[\x00\ud800-\udfff]")
     json_schema: ClassVar[dict[str, Any]] = {}
+    filled: ClassVar[str] = r"\S"
+    """The pattern of one that must not be blank."""
 
     def run_validation(self, data: Any = empty) -> Any:
         is_short = type(data) is str and 0 < len(data) <= (self.max_length or 0)
@@ -48,6 +50,7 @@ class Line(Text):
     odd = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
     default_error_messages = {"control": "Control characters such as line breaks are not accepted here."}
     json_schema = {"pattern": r"^\s*[^\u0000-\u001f\u007f]*\s*$"}
+    filled = r"^\s*[^\s\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*\s*$"
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)

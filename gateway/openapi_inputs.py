@@ -27,9 +27,10 @@ class StrictText(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-ca
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
         schema = _generated(auto_schema._map_serializer_field, self.target, direction)
-        if not self.target.allow_blank and self.target.trim_whitespace:
-            schema["pattern"] = r"\S"
-        return schema | dict(self.target.json_schema)
+        schema |= dict(self.target.json_schema)
+        if not self.target.allow_blank and "format" not in schema:
+            schema["pattern"] = self.target.filled
+        return schema
 
 
 class DescribedObject(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

@@ -157,16 +157,18 @@ def waiting(demo: DemoServer) -> dict[str, int]:
 def test_the_python_example_asks_and_captures(demo: DemoServer, folder: Path):
     said = run(demo, folder, sys.executable, str(ROOT / "examples" / "chatbot.py"))
 
-    assert "S00041 is: shipped" in said
+    assert said.count("S00041 is: shipped") == 2, "once in two turns, once with a session"
     assert "from Odoo (sandbox)" in said
+    assert "session: for 1800 s" in said
     assert "lead:" in said
 
 
 def test_the_node_example_asks_and_captures(demo: DemoServer, folder: Path, node: str):
     said = run(demo, folder, node, str(ROOT / "examples" / "chatbot.mjs"))
 
-    assert "S00041 is: shipped" in said
+    assert said.count("S00041 is: shipped") == 2, "once in two turns, once with a session"
     assert "from Odoo (sandbox)" in said
+    assert "session: for 1800 s" in said
     assert "lead:" in said
 
 
