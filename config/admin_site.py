@@ -37,6 +37,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             ("Connectors", "cable", "integrations", "connector"),
             ("Syncs", "sync", "integrations", "sync"),
             ("Credentials", "key", "integrations", "credential"),
+            ("Mappings", "conversion_path", "integrations", "mappingversion"),
             ("Calls", "swap_vert", "integrations", "call"),
         ),
     ),

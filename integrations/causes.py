@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Count, Max
 
 from integrations import sweeps
 from integrations.explanations import explain
+from integrations.mappings import mapping_field_drop, prepare, rows_in_use
 from integrations.models import Connector, Delivery
 from integrations.outbox import DeliveryQuerySet
-from integrations.providers.registry import PROVIDERS, provider_class
 
 State = Delivery.State
 
@@ -51,8 +50,10 @@ class Cause:
     @property
     def can_leave_out(self) -> bool:
         """Tell whether the mapping without the field would do: it names it, and others besides."""
-        fields = _mapping(self.connector)
-        return self.reason in _FIELD_IS_AT_FAULT and self.field in fields and len(fields) > 1
+        if self.reason not in _FIELD_IS_AT_FAULT:
+            return False
+        fields = {row.field for row in rows_in_use(self.connector)}
+        return self.field in fields and len(fields) > 1
 
     @property
     def deliveries(self) -> DeliveryQuerySet:
@@ -71,7 +72,7 @@ def filters_of(reason: str, field: str) -> dict[str, str]:
 
 
 def causes(connector: Connector | None = None) -> Sequence[Cause]:
-    """Return what waits for a person, at one connector or at all of them, most first; two statements."""
+    """Return what waits for a person, at one connector or at all of them, most first; three statements."""
     waiting = Delivery.objects.filter(state=State.NEEDS_YOU)
     if connector is not None:
         waiting = waiting.filter(connector=connector)
@@ -81,23 +82,13 @@ def causes(connector: Connector | None = None) -> Sequence[Cause]:
         .order_by("-count", "connector", "reason", "field")[:_MOST_CAUSES]
     )
     connectors = Connector.objects.in_bulk({group["connector"] for group in groups})
+    prepare(connectors[group["connector"]] for group in groups if group["reason"] in _FIELD_IS_AT_FAULT)
     return [Cause(connector=connectors[group.pop("connector")], **group) for group in groups]
 
 
 def field_leave_out(*, connector: Connector, reason: str, field: str) -> sweeps.Begun:
     """Take a field that the vendor won't have off the mapping, then send again what it stopped."""
-    with transaction.atomic():
-        row = Connector.objects.select_for_update().get(pk=connector.pk)
-        kept = {name: source for name, source in _mapping(row).items() if name != field}
-        if kept:
-            row.config = {**row.config, "mapping": kept}
-            row.save(update_fields=["config"])
-    if not kept:
+    if not mapping_field_drop(connector=connector, field=field):
         return sweeps.Begun(0, is_done=True)
     filters = filters_of(reason, field)
     return sweeps.begin(action=sweeps.Action.SEND_AGAIN, connector=connector, filters=filters)
-
-
-def _mapping(connector: Connector) -> dict[str, str]:
-    usual = provider_class(connector.provider).default_mapping if connector.provider in PROVIDERS else {}
-    return dict(connector.config.get("mapping") or usual)

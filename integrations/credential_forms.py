@@ -94,7 +94,7 @@ class CredentialForm(forms.ModelForm):  # type: ignore[type-arg] # Django's clas
                 self.fields[name].required = name not in _OPTIONAL | _ADDRESSES
                 self.initial.setdefault(name, self.instance.settings.get(name) or self._usual(name))
         if "host" in self.fields:
-            self.fields["host"].required = not self.provider_class.default_base_url
+            self.fields["host"].required = not (self.provider_class.default_base_url or self.provider_class.knows_home)
             if is_new and self.provider_class.default_base_url:
                 self.initial.setdefault("host", parse_base(self.provider_class.default_base_url).host)
 
@@ -110,7 +110,10 @@ class CredentialForm(forms.ModelForm):  # type: ignore[type-arg] # Django's clas
 
     def clean_host(self) -> str:
         """Return the bare host of whatever was typed: a name or a whole address."""
-        text: str = self.cleaned_data["host"].strip() or self.provider_class.default_base_url
+        key = self.data.get(self.add_prefix("api_key"), "")
+        text: str = self.cleaned_data["host"].strip() or self.provider_class.home(key)
+        if not text:
+            raise ValidationError("Say which host this key is sent to; the key itself doesn’t tell.")
         try:
             return parse_base(text if "://" in text else f"https://{text}").host.lower()
         except errors.EgressDenied as err:

@@ -67,6 +67,18 @@ _REASONS: dict[str, tuple[str, str]] = {
         "Who is to be erased at {vendor} was sealed with a key that is not among ENCRYPTION_KEYS",
         "Put that key back, then send again.",
     ),
+    "no_consent": (
+        "The lead has not said whether they agree to get marketing",
+        "It is sent to {vendor} as soon as a capture brings their consent.",
+    ),
+    "needs_double_opt_in": (
+        "The consent is not confirmed, and {vendor} is not set up to ask for a confirmation",
+        "Set up double opt-in on the connector, then send again.",
+    ),
+    "unsubscribed_there": (
+        "The person has unsubscribed at {vendor}, and is not subscribed again behind their back",
+        "Only they can come back, by a form of the vendor’s.",
+    ),
     "filtered": ("The connector’s lead filter leaves this lead out", "Change the filter if it should go there."),
     "subject_gone": ("The lead no longer exists", ""),
     "erased": ("The person was erased", ""),
@@ -113,6 +125,7 @@ def explain(delivery: Delivery) -> str:
         advice = f"It was tried {delivery.tries} times; press “Send again” when {vendor} is well."
     elif delivery.state == State.WAITING and delivery.unanswered_at and delivery.connector.provider in PROVIDERS:
         advice = _SILENT_ADVICE[_effect(delivery)]
+    advice = advice.replace("{vendor}", vendor)
     words = happened.replace("{vendor}", vendor).replace("{field}", delivery.field or "?").replace("{said}", said)
     return f"{words}. {advice}".strip()
 

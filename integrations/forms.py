@@ -10,16 +10,18 @@ from django.forms.utils import pretty_name
 from unfold import widgets
 
 from integrations.egress import check_url, parse_base
-from integrations.mapping import check_mapping
 from integrations.models import Connector, Credential
 from integrations.providers import errors
-from integrations.providers.base import OPERATIONS, ContactSink, InventorySource, OrderSource, Provider
-from runtime.forms import LinesField, PairsField, styled
+from integrations.providers.base import OPERATIONS, InventorySource, OrderSource, Provider
+from runtime.forms import LinesField, styled
 
 CONFIG = "config_"
 """What the names of a provider's own fields start with in the form."""
 
-_OPERATION_WORDS = {"upsert": "Write leads as contacts, new or changed"}
+_OPERATION_WORDS = {
+    "upsert": "Write leads as contacts, new or changed",
+    "subscribe": "Subscribe those who agree to marketing, unsubscribe those who withdraw",
+}
 
 
 def address_refusal(url: str) -> str:
@@ -42,12 +44,6 @@ class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class
         max_length=255,
         widget=widgets.UnfoldAdminTextInputWidget(attrs={"inputmode": "url", "spellcheck": "false"}),
         help_text="Where the system answers; the credential is sent there alone.",
-    )
-    mapping = PairsField(
-        label="Fields",
-        widget=widgets.UnfoldAdminTextareaWidget(attrs={"rows": 8, "spellcheck": "false"}),
-        help_text="One line per field: its name there = where the value comes from here, such as "
-        "email, first_name, company, message, source.utm.source or attributes.size. Empty: the usual ones.",
     )
     operations = forms.MultipleChoiceField(
         required=False,
@@ -79,6 +75,9 @@ class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class
             self.fields["operations"].choices = operation_choices(self.provider_class)  # type: ignore[attr-defined]
         if "base_url" in self.fields and not self.instance.base_url:
             self.initial.setdefault("base_url", self.provider_class.default_base_url)
+        if "base_url" in self.fields and self.provider_class.knows_home:
+            self.fields["base_url"].required = False
+            self.fields["base_url"].help_text = "Empty: the host of the credential."
         if "credential" in self.fields:
             mine = Credential.objects.filter(provider=self.provider_class.key).order_by("name")
             self.fields["credential"].queryset = mine  # type: ignore[attr-defined]
@@ -87,7 +86,6 @@ class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class
     def _fill(self, config: Mapping[str, Any], lead_filter: Mapping[str, Any]) -> None:
         for name, value in config.items():
             self.initial.setdefault(f"{CONFIG}{name}", value)
-        self.initial.setdefault("mapping", config.get("mapping") or dict(self.provider_class.default_mapping))
         for name in ("channels", "purposes"):
             self.initial.setdefault(name, lead_filter.get(name, []))
         if not self.instance.created_at or self.instance._state.adding:
@@ -100,19 +98,12 @@ class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class
             raise ValidationError(self.refusal)
         return url
 
-    def clean_mapping(self) -> dict[str, str]:
-        """Refuse a line that can't be read, and say which."""
-        mapping: dict[str, str] = self.cleaned_data["mapping"]
-        try:
-            check_mapping(mapping)
-        except errors.Misconfigured as err:
-            raise ValidationError(err.words) from err
-        return mapping
-
     def clean(self) -> dict[str, Any]:
         """Refuse a credential that is kept for another host."""
         values = super().clean() or self.cleaned_data
         credential, url = values.get("credential"), values.get("base_url")
+        if credential and not url and "base_url" not in self.errors:
+            url = values["base_url"] = f"https://{credential.host}"
         if credential and credential.host and url and parse_base(url).host.lower() != credential.host:
             self.add_error(
                 "credential", f"“{credential}” is sent to {credential.host} alone, not to this base address."
@@ -123,8 +114,6 @@ class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class
         """Put the provider's own fields and the filter where they are kept."""
         values = self.cleaned_data
         own = {name.removeprefix(CONFIG): value for name, value in values.items() if name.startswith(CONFIG)}
-        if values.get("mapping") and values["mapping"] != dict(self.provider_class.default_mapping):
-            own["mapping"] = values["mapping"]
         self.instance.config = {name: value for name, value in own.items() if value not in (None, "")}
         kept = {
             name: value for name, value in self.instance.lead_filter.items() if name not in {"channels", "purposes"}
@@ -159,9 +148,9 @@ def connector_fieldsets(provider: type[Provider]) -> list[tuple[str | None, dict
     parts: list[tuple[str | None, dict[str, Any]]] = [
         (None, {"fields": ("name", "base_url", "credential", *own, "is_active")})
     ]
-    if issubclass(provider, ContactSink):
+    if issubclass(provider, tuple(OPERATIONS.values())):
         parts += [
-            ("Leads", {"fields": ("operations", "mapping")}),
+            ("Leads", {"fields": ("operations",)}),
             ("Which leads", {"fields": ("channels", "purposes")}),
         ]
     if issubclass(provider, (InventorySource, OrderSource)):

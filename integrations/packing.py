@@ -7,8 +7,8 @@ from datetime import datetime
 
 from django.db.models import Max
 
-from integrations import deliveries, erasures, subjects
-from integrations.mapping import map_fields
+from integrations import deliveries, erasures, subjects, subscriptions
+from integrations.mappings import mapped_fields
 from integrations.models import Connector, Delivery
 from integrations.outbox import ERASE
 from integrations.parcels import Parcel
@@ -23,9 +23,9 @@ State = Delivery.State
 
 
 def mapped(connector: Connector, contact: Contact) -> Contact:
-    """Return the contact with the vendor's field names filled in. Raises: errors.Misconfigured."""
-    mapping = connector.config.get("mapping") or provider_class(connector.provider).default_mapping
-    return replace(contact, fields=map_fields(mapping, contact.values))
+    """Return the contact with the vendor's fields filled in and what they agreed to. Raises: errors.Misconfigured."""
+    told = subscriptions.with_statement(connector, contact)
+    return replace(told, fields=mapped_fields(connector, contact.values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,8 @@ class Packer:
                 results.skip(delivery, "filtered")
             elif not self._can_tell(subject.contact):
                 results.skip(delivery, "no_identifier")
+            elif subscriptions.is_undecided(self._connector, delivery.operation, subject.contact):
+                results.skip(delivery, subscriptions.NO_CONSENT)
             else:
                 delivery.revision = subject.revision
                 try:
@@ -94,6 +96,9 @@ class Packer:
 
     def _unwanted(self, batch: Sequence[Delivery]) -> set[uuid.UUID]:
         """Return who has withdrawn since what this connector asks for: a withdrawal counts up to the last moment."""
+        if batch[0].operation == subscriptions.SUBSCRIBE:
+            # Subscriptions follow the consent by themselves: a withdrawal is what they have to tell.
+            return set()
         lead_filter = self._connector.lead_filter
         if not lead_filter.get("purposes") or batch[0].subject_kind != "lead":
             return set()

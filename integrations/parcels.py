@@ -10,8 +10,17 @@ from integrations.egress import TOTAL_SECONDS
 from integrations.models import Delivery
 from integrations.outbox import ERASE
 from integrations.providers import errors
-from integrations.providers.base import Confirmer, Contact, ContactEraser, ContactSink, Outcome, Provider
+from integrations.providers.base import (
+    Confirmer,
+    Contact,
+    ContactEraser,
+    ContactSink,
+    Outcome,
+    Provider,
+    SubscriberSink,
+)
 from integrations.settling import put_back
+from integrations.subscriptions import SUBSCRIBE, follow_consent
 from runtime import jobs
 from runtime.clock import db_now
 
@@ -90,6 +99,8 @@ class Parcel:
         """Do the operation; touches no database. Raises: errors.ProviderError."""
         if self.operation == "upsert" and isinstance(provider, ContactSink):
             return provider.upsert(self.contacts)
+        if self.operation == SUBSCRIBE and isinstance(provider, SubscriberSink):
+            return follow_consent(provider, self.contacts)
         if self.operation == ERASE and isinstance(provider, ContactEraser):
             return [provider.erase(contact) for contact in self.contacts]
         raise errors.Unsupported(f"{provider.name} has no operation {self.operation!r}.")

@@ -46,7 +46,8 @@ def credential_save(
         raise ValidationError({"provider": "There is no such provider."})
     row = credential or Credential(sign_in=sign_in)
     written = {"name", "provider", "host", "settings", "changed_at"}
-    given, host = clean_secrets(secrets), _bound_host(provider, host)
+    given = clean_secrets(secrets)
+    host = _bound_host(provider, host, given.get("api_key", ""))
     if not given and (not row.sealed or host != row.host):
         # Whoever may edit a host must not thereby learn the key.
         raise ValidationError({"secrets": "Enter the key; it is also needed when the host changes."})
@@ -91,9 +92,9 @@ def _check_token_host(token_url: str, host: str) -> None:
         raise ValidationError({"token_url": f"The secret is sent to {host} alone, not to {found}."})
 
 
-def _bound_host(provider: str, host: str) -> str:
-    """Return the host a credential is bound to: a name, an address with its base path cut off, or the vendor's own."""
-    text = host.strip() or provider_class(provider).default_base_url
+def _bound_host(provider: str, host: str, key: str) -> str:
+    """Return the host a credential is bound to: a name, an address without its path, or what the key tells."""
+    text = host.strip() or provider_class(provider).home(key)
     if not text:
         raise ValidationError({"host": "Say which host this key is sent to."})
     if text.count(":") > 1 and "[" not in text and "://" not in text:

@@ -38,6 +38,10 @@ class Surveyor(Protocol):
         """Return how many there are."""
         ...
 
+    def newest(self, limit: int) -> list[uuid.UUID]:
+        """Return the ids of the newest ones, the newest first."""
+        ...
+
     def page(self, lead_filter: Mapping[str, Any], after: uuid.UUID | None, limit: int) -> list[Surveyed]:
         """Return the next ones after an id (None = from the first)."""
         ...

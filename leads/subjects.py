@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from integrations.providers.base import Contact, Enquiry
+from integrations.providers.base import Contact, Enquiry, Statement
 from integrations.subjects import Loaded
 from leads.consents import in_force, purposes_of
 from leads.models import Activity, Lead, Reference
@@ -23,11 +23,13 @@ def load(told: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, Loaded]:
     result = {}
     for lead in leads:
         values = _values(lead, references.get(lead.pk, ""), enquiries[lead.pk])
+        statements = consents[lead.pk]
         contact = Contact(
             id=str(lead.pk),
-            values={**values, "consents": {name: said.words for name, said in consents[lead.pk].items()}},
+            values={**values, "consents": {name: said.words for name, said in statements.items()}},
             enquiries=tuple(enquiries[lead.pk]),
-            consents=purposes_of(consents[lead.pk].values()),
+            consents=purposes_of(statements.values()),
+            statements={name: Statement(said.granted, said.at, said.is_confirmed) for name, said in statements.items()},
         )
         result[lead.pk] = Loaded(contact, lead.revision)
     return result

@@ -19,6 +19,10 @@ class LeadSurvey:
         """Return how many leads there are."""
         return Lead.objects.count()
 
+    def newest(self, limit: int) -> list[uuid.UUID]:
+        """Return the ids of the newest leads."""
+        return list(Lead.objects.order_by("-pk").values_list("pk", flat=True)[:limit])
+
     def page(self, lead_filter: Mapping[str, Any], after: uuid.UUID | None, limit: int) -> list[Surveyed]:
         """Return the next leads after an id, at most two statements."""
         rows = Lead.objects.order_by("pk")

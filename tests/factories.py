@@ -8,7 +8,7 @@ from factory.django import DjangoModelFactory
 
 from engine.models import Conversation, Example, Faq, Intent, Slot
 from gateway.models import Client, Key, User
-from integrations.models import Connector, Credential, Delivery
+from integrations.models import Connector, Credential, Delivery, MappingVersion
 from leads.models import Lead
 from runtime import secrets
 from webhooks.models import InboundEvent, Source
@@ -64,6 +64,16 @@ class ConnectorFactory(DjangoModelFactory):
 
     class Meta:
         model = Connector
+
+
+class MappingVersionFactory(DjangoModelFactory):
+    connector = factory.SubFactory(ConnectorFactory)
+    number = factory.Sequence(lambda n: n + 1)
+    state = "in_use"
+    rows = [{"field": "firstname", "source": "first_name"}]
+
+    class Meta:
+        model = MappingVersion
 
 
 class LeadFactory(DjangoModelFactory):

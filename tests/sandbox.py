@@ -18,6 +18,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 120
 HUBSPOT_TOKEN = "pat-sandbox-hubspot"
+BREVO_KEY = "xkeysib-sandbox-brevo"
+MAILCHIMP_KEY = "0123456789abcdef-us21"
 ODOO_KEY = "odoo-sandbox-key"
 
 
@@ -91,6 +93,14 @@ class SandboxServer(SandboxApi):
     @property
     def hubspot_url(self) -> str:
         return f"{self.url}/hubspot"
+
+    @property
+    def brevo_url(self) -> str:
+        return f"{self.url}/brevo"
+
+    @property
+    def mailchimp_url(self) -> str:
+        return f"{self.url}/mailchimp"
 
     @property
     def odoo_url(self) -> str:

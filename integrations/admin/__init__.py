@@ -1,5 +1,5 @@
-"""What leaves the house: connectors, credentials, deliveries, syncs and calls."""
+"""What leaves the house: connectors, credentials, deliveries, mappings, syncs and calls."""
 
-from integrations.admin import calls, connectors, credentials, deliveries, syncs
+from integrations.admin import calls, connectors, credentials, deliveries, mappings, syncs
 
-__all__ = ["calls", "connectors", "credentials", "deliveries", "syncs"]
+__all__ = ["calls", "connectors", "credentials", "deliveries", "mappings", "syncs"]

@@ -13,6 +13,8 @@ from integrations import services, syncs
 from integrations.admin.vendors import ProviderPageAdmin
 from integrations.forms import address_refusal, connector_fieldsets, connector_form
 from integrations.models import Connector, ConnectorState, Delivery
+from integrations.providers.base import ContactSink
+from integrations.providers.registry import PROVIDERS, provider_class
 from runtime.admin import button
 from runtime.display import ago, badge, counted
 
@@ -58,6 +60,10 @@ def pause_button(connector: Connector) -> dict[str, str]:
     name = "resume" if is_paused(connector) else "pause"
     address = reverse("admin:integrations_connector_press", args=(connector.pk, name))
     return {"label": name.capitalize(), "address": address, "confirm": ""}
+
+
+def _takes_leads(connector: Connector) -> bool:
+    return connector.provider in PROVIDERS and issubclass(provider_class(connector.provider), ContactSink)
 
 
 _WANTS = ("operations", "lead_filter")
@@ -188,6 +194,9 @@ class ConnectorAdmin(ProviderPageAdmin):
     def page_context(self, request: HttpRequest, record: Connector) -> Mapping[str, Any]:
         """Ways to what this connector did."""
         links = []
+        if _takes_leads(record) and request.user.has_perm("integrations.view_mappingversion"):
+            address = f"{reverse('admin:integrations_mappingversion_changelist')}?connector__id__exact={record.pk}"
+            links.append({"label": "Fields", "address": address})
         for app_model, label in (("integrations_delivery", "Deliveries"), ("integrations_call", "Calls")):
             if request.user.has_perm(app_model.replace("_", ".view_")):
                 address = f"{reverse(f'admin:{app_model}_changelist')}?connector__id__exact={record.pk}"

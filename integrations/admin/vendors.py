@@ -12,7 +12,14 @@ from integrations.providers.base import CAPABILITIES, Provider
 from integrations.providers.registry import PROVIDERS, provider_class
 from runtime.admin import PageAdmin
 
-_CAPABILITY_WORDS = {"contacts": "takes leads", "inventory": "knows stock", "orders": "knows orders"}
+_CAPABILITY_WORDS = {
+    "contacts": "takes leads",
+    "erasure": "forgets people",
+    "subscribers": "sends marketing",
+    "schema": "tells its fields",
+    "inventory": "knows stock",
+    "orders": "knows orders",
+}
 
 
 def _known_provider(key: str) -> type[Provider] | None:

@@ -88,6 +88,18 @@ class Enquiry:
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """What a person said about a purpose: agreed or not, when.
+
+    One that came from a public form is not confirmed: anybody may have typed the address.
+    """
+
+    granted: bool
+    at: datetime
+    is_confirmed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Contact:
     """A lead as a provider sees it.
 
@@ -102,6 +114,10 @@ class Contact:
     fields: Mapping[str, Any] = field(default_factory=dict)
     enquiries: Sequence[Enquiry] = ()
     consents: Mapping[str, bool] = field(default_factory=dict)
+    statements: Mapping[str, Statement] = field(default_factory=dict)
+    """The newest statement per purpose."""
+    statement: Statement | None = None
+    """The one about the purpose that this connector's subscriptions are for."""
     external_id: str = ""
     """The vendor's id as it was told last; the record may be gone since."""
     may_exist: bool = False
@@ -201,6 +217,23 @@ class Order:
 ORDER_STATUSES = ("draft", "confirmed", "in preparation", "partly shipped", "shipped", "delivered", "cancelled")
 
 
+FieldType = Literal["text", "number", "boolean", "date", "datetime", "choice", "choices"]
+
+
+@dataclass(frozen=True, slots=True)
+class VendorField:
+    """A field of the vendor's records that a mapping may fill."""
+
+    name: str
+    label: str = ""
+    type: FieldType = "text"
+    is_required: bool = False
+    is_read_only: bool = False
+    options: tuple[str, ...] = ()
+    """The values a choice takes; empty where they aren't known."""
+    max_length: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """What "Test connection" found, in words for a person."""
@@ -256,12 +289,22 @@ class Provider(ABC):
     """Requests a day, where the vendor's answers don't tell."""
     batch_size: ClassVar[int] = 1
     max_in_flight: ClassVar[int] = 1
+    subscription_purpose: ClassVar[str] = "email_marketing"
+    """The purpose whose consent subscriptions need, unless the connector names another."""
     default_mapping: ClassVar[Mapping[str, str]] = {}
     """Vendor field ← JMESPath over `Contact.values`."""
 
     def __init__(self, session: Session, config: Mapping[str, Any]) -> None:
         self.session = session
         self.config = config
+
+    knows_home: ClassVar[bool] = False
+    """Whether `home` tells the address from the key alone."""
+
+    @classmethod
+    def home(cls, key: str) -> str:
+        """Return the base address that belongs to a key; the vendor's one, or empty where a person has to say it."""
+        return cls.default_base_url
 
     @classmethod
     def limits(cls, reply: Reply) -> Limits | None:
@@ -306,6 +349,26 @@ class Confirmer(ABC):
         """
 
 
+class SubscriberSink(ABC):
+    """Sends marketing to those who agreed. Who has unsubscribed at the vendor is never subscribed silently."""
+
+    @abstractmethod
+    def subscribe(self, contacts: Sequence[Contact]) -> list[Outcome]:
+        """Subscribe people who agreed (`Contact.statement`); one outcome each, in order.
+
+        Where the statement isn't confirmed, or the vendor knows them as unsubscribed, only by a mail they have to
+        confirm (double opt-in); where that isn't set up, `rejected` as `needs_double_opt_in` or `unsubscribed_there`.
+        Raises: errors.ProviderError for all.
+        """
+
+    @abstractmethod
+    def unsubscribe(self, contacts: Sequence[Contact]) -> list[Outcome]:
+        """Stop marketing to people who withdrew; one who is not known counts as unsubscribed.
+
+        Raises: errors.ProviderError for all.
+        """
+
+
 class InventorySource(ABC):
     """Knows stock."""
 
@@ -322,12 +385,22 @@ class OrderSource(ABC):
         """Return one order, or None where it is not known. Raises: errors.ProviderError."""
 
 
+class SchemaSource(ABC):
+    """Knows which fields its records have, also those that the company has added."""
+
+    @abstractmethod
+    def fields(self) -> list[VendorField]:
+        """Return every field of what `upsert` writes. Raises: errors.ProviderError."""
+
+
 CAPABILITIES: Mapping[str, type] = {
     "contacts": ContactSink,
     "erasure": ContactEraser,
+    "subscribers": SubscriberSink,
     "inventory": InventorySource,
     "orders": OrderSource,
+    "schema": SchemaSource,
 }
 
-OPERATIONS: Mapping[str, type] = {"upsert": ContactSink}
-"""Which capability each operation of a delivery needs."""
+OPERATIONS: Mapping[str, type] = {"upsert": ContactSink, "subscribe": SubscriberSink}
+"""Which capability each operation of a delivery needs; `subscribe` also takes back, as the consent in force says."""

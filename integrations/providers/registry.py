@@ -6,7 +6,9 @@ from importlib import import_module
 from integrations.providers.base import Provider
 
 PROVIDERS: dict[str, str] = {
+    "brevo": "integrations.providers.brevo.provider.Brevo",
     "hubspot": "integrations.providers.hubspot.provider.HubSpot",
+    "mailchimp": "integrations.providers.mailchimp.provider.Mailchimp",
     "odoo": "integrations.providers.odoo.provider.Odoo",
 }
 

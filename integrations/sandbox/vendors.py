@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from integrations.sandbox.brevo import Brevo
 from integrations.sandbox.hubspot import HubSpot
+from integrations.sandbox.mailchimp import Mailchimp
 from integrations.sandbox.odoo import Odoo
 from integrations.sandbox.vendor import Vendor
 
-VENDORS: tuple[type[Vendor], ...] = (HubSpot, Odoo)
+VENDORS: tuple[type[Vendor], ...] = (HubSpot, Odoo, Brevo, Mailchimp)

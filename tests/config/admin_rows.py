@@ -22,6 +22,7 @@ from tests.factories import (
     IntentFactory,
     KeyFactory,
     LeadFactory,
+    MappingVersionFactory,
     SlotFactory,
     SourceFactory,
     UserFactory,
@@ -60,6 +61,8 @@ def hostile_rows(number: int = 1) -> list[Model]:
         Activity.objects.create(
             lead=lead, client=client, kind=kind, revision=revision, message=HOSTILE, changes=changes
         )
+    rows = [{"field": HOSTILE[:100], "source": HOSTILE, "function": "fixed", "argument": HOSTILE}]
+    mapping = MappingVersionFactory(connector=connector, rows=rows, note=HOSTILE[:200], changed_by=short)
     call = Call.objects.create(
         connector=connector,
         purpose="upsert",
@@ -130,6 +133,7 @@ def hostile_rows(number: int = 1) -> list[Model]:
         key,
         credential,
         connector,
+        mapping,
         Sync.objects.get(pk=connector.pk),
         lead,
         call,

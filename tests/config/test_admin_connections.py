@@ -112,7 +112,6 @@ class TestConnector:
             "base_url": "http://127.0.0.1:9/hubspot",
             "credential": str(credential.pk),
             "operations": ["upsert"],
-            "mapping": "firstname = first_name\nutm = source.utm.source",
             "channels": "web\nwhatsapp",
             "is_active": "on",
         }
@@ -131,21 +130,12 @@ class TestConnector:
         assert admin_browser.post(NEW_CONNECTOR, self.posted()).status_code == 302
         row = Connector.objects.get()
         assert (row.provider, row.operations) == ("hubspot", ["upsert"])
-        assert row.config["mapping"] == {"firstname": "first_name", "utm": "source.utm.source"}
         assert row.lead_filter == {"channels": ["web", "whatsapp"]}
 
     def test_what_was_typed_comes_back_to_be_changed(self, admin_browser: Client):
         admin_browser.post(NEW_CONNECTOR, self.posted())
         page = admin_browser.get(address(Connector, "change", Connector.objects.get().pk)).content.decode()
-        assert "utm = source.utm.source" in page
         assert "web\nwhatsapp" in page
-
-    def test_the_usual_mapping_is_not_stored(self, admin_browser: Client):
-        from integrations.providers.registry import provider_class
-
-        usual = "\n".join(f"{name} = {path}" for name, path in provider_class("hubspot").default_mapping.items())
-        admin_browser.post(NEW_CONNECTOR, self.posted(mapping=usual))
-        assert "mapping" not in Connector.objects.get().config
 
     def test_parts_of_the_filter_that_are_not_asked_for_are_kept(self, admin_browser: Client):
         row = ConnectorFactory(lead_filter={"utm": {"source": ["news"]}, "channels": ["old"]})
@@ -160,8 +150,6 @@ class TestConnector:
             ("base_url", "ftp://example.com"),
             ("base_url", "https://user:pass@example.com"),
             ("base_url", ""),
-            ("mapping", "firstname"),
-            ("mapping", "firstname = ]["),
             ("operations", "erase_everything"),
             ("name", ""),
             ("credential", ""),
@@ -310,3 +298,20 @@ class TestLead:
         assert answer.status_code == 403
         lead.refresh_from_db()
         assert lead.first_name == "Anna"
+
+
+def test_nothing_is_asked_that_the_key_tells(admin_browser: Client):
+    posted = {"name": "Newsletter key", "host": "", "api_key": "0123456789abcdef-us21"}
+    add = "/admin/integrations/{}/add/?provider=mailchimp"
+    assert admin_browser.post(add.format("credential"), posted).status_code == 302
+    credential = Credential.objects.get()
+    assert credential.host == "us21.api.mailchimp.com"
+    posted = {"name": "Newsletter", "base_url": "", "credential": str(credential.pk), "config_list_id": "3f2a91bc07"}
+    assert admin_browser.post(add.format("connector"), posted | {"is_active": "on"}).status_code == 302
+    assert Connector.objects.get().base_url == "https://us21.api.mailchimp.com"
+
+
+def test_a_key_that_does_not_tell_is_asked_about(admin_browser: Client):
+    posted = {"name": "Newsletter key", "host": "", "api_key": "0123456789abcdef"}
+    answer = admin_browser.post("/admin/integrations/credential/add/?provider=mailchimp", posted)
+    assert "host" in answer.context["adminform"].form.errors

@@ -18,20 +18,24 @@ from integrations.quota import Quota, Window
 from runtime.clock import db_now
 from tests.config.admin_rows import hostile_rows
 from tests.config.test_admin import assert_inert
-from tests.factories import ConnectorFactory, DeliveryFactory, LeadFactory, UserFactory
+from tests.factories import ConnectorFactory, DeliveryFactory, LeadFactory, MappingVersionFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db]
 
 UNKNOWN_FIELD = {"state": "needs_you", "reason": "unknown_field", "field": "utm_src", "tries": 4}
-MAPPING = {"firstname": "first_name", "utm_src": "source.utm.source"}
+MAPPING = [{"field": "firstname", "source": "first_name"}, {"field": "utm_src", "source": "source.utm.source"}]
 MOST_QUERIES = 18
 
 
 @pytest.fixture
 def crm() -> Connector:
-    row: Connector = ConnectorFactory(name="HubSpot", config={"mapping": MAPPING, "portal": "7"})
+    row: Connector = MappingVersionFactory(connector__name="HubSpot", rows=MAPPING).connector
     ConnectorState.objects.create(connector=row)
     return row
+
+
+def in_use(connector: Connector) -> list[str]:
+    return [row["field"] for row in connector.mappings.get(state="in_use").rows]
 
 
 def page_of(browser: Client, connector: Connector) -> str:
@@ -348,8 +352,8 @@ class TestCauses:
     def test_the_field_is_left_out_and_they_are_sent(self, admin_browser: Client, crm: Connector):
         row = DeliveryFactory(connector=crm, **UNKNOWN_FIELD)
         assert press_cause(admin_browser, crm, "leave_out") == 302
-        config = Connector.objects.get(pk=crm.pk).config
-        assert config == {"mapping": {"firstname": "first_name"}, "portal": "7"}
+        assert in_use(crm) == ["firstname"]
+        assert crm.mappings.get(state="retired").rows == MAPPING
         assert state_of(row) == "waiting"
 
     def test_a_field_of_the_usual_mapping_is_left_out_too(self, admin_browser: Client):
@@ -357,17 +361,16 @@ class TestCauses:
         row = DeliveryFactory(connector=crm, **UNKNOWN_FIELD | {"field": "company"})
         assert "Leave the field out" in page_of(admin_browser, crm)
         press_cause(admin_browser, crm, "leave_out", field="company")
-        mapping = Connector.objects.get(pk=crm.pk).config["mapping"]
-        assert "company" not in mapping
-        assert "lastname" in mapping
+        assert "company" not in in_use(crm)
+        assert "lastname" in in_use(crm)
         assert state_of(row) == "waiting"
 
     def test_the_only_field_is_not_left_out(self, admin_browser: Client):
-        crm = ConnectorFactory(config={"mapping": {"utm_src": "source.utm.source"}})
+        crm = MappingVersionFactory(rows=MAPPING[1:]).connector
         row = DeliveryFactory(connector=crm, **UNKNOWN_FIELD)
         assert "Leave the field out" not in page_of(admin_browser, crm)
         press_cause(admin_browser, crm, "leave_out")
-        assert Connector.objects.get(pk=crm.pk).config == {"mapping": {"utm_src": "source.utm.source"}}
+        assert in_use(crm) == ["utm_src"]
         assert state_of(row) == "needs_you"
 
     def test_cancel_gives_them_up(self, admin_browser: Client, crm: Connector):
@@ -443,7 +446,6 @@ def test_a_changed_filter_takes_up_what_it_had_left_out(admin_browser: Client, s
         "base_url": crm.base_url,
         "credential": str(crm.credential_id),
         "operations": ["upsert"],
-        "mapping": "",
         "channels": "web\nphone",
         "is_active": "on",
     }

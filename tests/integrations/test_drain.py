@@ -15,7 +15,7 @@ from integrations.quota import Quota
 from leads.capture import lead_capture
 from leads.services import LeadData, deliveries_of
 from runtime import jobs
-from tests.factories import ClientFactory, ConnectorFactory
+from tests.factories import ClientFactory, ConnectorFactory, MappingVersionFactory
 from tests.integrations.servers import answer, serve
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.db]
@@ -90,16 +90,14 @@ def test_a_vendor_in_trouble_is_tried_again_not_before_it_asked(sandbox, crm, cl
 
 
 def test_a_refused_lead_waits_for_a_person_and_can_be_sent_again(sandbox, crm, client_row, later):
-    crm.config = {"mapping": {"email": "email", "no_such_field": "company"}}
-    crm.save()
+    version = MappingVersionFactory(connector=crm, rows=[{"field": "no_such_field", "source": "company"}])
     lead = capture(client_row, company="Acme")
     for _ in range(4):
         drain(crm.pk)
         later(hours=10)
     [delivery] = deliveries_of(lead.pk)
     assert (delivery.state, delivery.field) == ("needs_you", "no_such_field")
-    crm.config = {}
-    crm.save()
+    version.delete()
     assert deliveries.send_again(deliveries=[delivery]) == 1
     drain(crm.pk)
     assert names_of(sandbox) == ["anna@example.com"]

@@ -16,15 +16,18 @@ from integrations.providers.base import (
     Outcome,
     Provider,
     Reply,
+    SchemaSource,
+    VendorField,
 )
 from integrations.providers.hubspot.contacts import batch, outcomes
 from integrations.providers.hubspot.limits import limits
 from integrations.providers.hubspot.problems import raise_for
+from integrations.providers.hubspot.properties import vendor_fields
 
 _CONTACTS = "/crm/v3/objects/contacts"
 
 
-class HubSpot(Provider, ContactSink, ContactEraser):
+class HubSpot(Provider, ContactSink, ContactEraser, SchemaSource):
     """Writes contacts by e-mail, a hundred in one request; a private app's token or an OAuth token signs in."""
 
     key = "hubspot"
@@ -87,6 +90,12 @@ class HubSpot(Provider, ContactSink, ContactEraser):
         if reply.status != 404:
             raise_for(reply)
         return Outcome.delivered()
+
+    def fields(self) -> list[VendorField]:
+        """Read every property of contacts, the company's own among them."""
+        reply = self.session.request("GET", "/crm/v3/properties/contacts", purpose="fields", max_bytes=16_000_000)
+        raise_for(reply)
+        return vendor_fields(reply.json())
 
 
 _NO_EMAIL = Outcome.rejected("no_identifier", "A contact needs an e-mail address here.", "email")

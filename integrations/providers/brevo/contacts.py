@@ -1,0 +1,107 @@
+"""What contacts look like to Brevo, and what its answers say. Pure.
+
+Source: https://developers.brevo.com/reference/createcontact, /createdoicontact, /getattributes-1 (API v3).
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from integrations.providers import errors
+from integrations.providers.base import Contact, FieldType, Reply, VendorField
+from integrations.providers.replies import raise_for_status
+
+_WRITABLE = {"normal", "category"}
+_TYPES: Mapping[str, FieldType] = {"text": "text", "float": "number", "boolean": "boolean", "date": "date"}
+_CODE = re.compile(r"[a-z_]{1,60}\Z")
+# What these say is about the key or the account, not about a person.
+_SPEAKABLE = {401, 402, 403, 429}
+
+
+def attributes(contact: Contact) -> dict[str, Any]:
+    """Return a contact's attributes, their names in capital letters; several values become one text."""
+    return {name.upper(): _value(value) for name, value in contact.fields.items()}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value)
+    return value if isinstance(value, bool | int | float) else str(value)
+
+
+def ignored(sent: Mapping[str, Any], body: Any) -> list[str]:
+    """Return the attributes that were sent and are not there: unknown names and unfitting values go without a word."""
+    held = body.get("attributes") if isinstance(body, Mapping) else None
+    kept = {str(name).upper() for name in held} if isinstance(held, Mapping) else set()
+    return [name for name in sent if name not in kept]
+
+
+def is_unsubscribed(body: Any) -> bool:
+    """Tell whether Brevo sends nothing to a contact any more, by their own wish or after complaints."""
+    return isinstance(body, Mapping) and body.get("emailBlacklisted") is True
+
+
+def vendor_fields(body: Any) -> list[VendorField]:
+    """Return the fields of `{"attributes": [{"name", "category", "type", "enumeration"?}]}`. Raises: RetryLater."""
+    found = body.get("attributes") if isinstance(body, Mapping) else None
+    if not isinstance(found, list):
+        raise errors.RetryLater("The answer was not a list of attributes.", code="garbled_reply")
+    return [_field(item) for item in found if isinstance(item, Mapping) and isinstance(item.get("name"), str)]
+
+
+def _field(item: Mapping[str, Any]) -> VendorField:
+    choices = [str(choice["value"]) for choice in _objects(item.get("enumeration")) if "value" in choice]
+    return VendorField(
+        name=item["name"],
+        type="choice" if choices else _TYPES.get(str(item.get("type")), "text"),
+        is_read_only=item.get("category") not in _WRITABLE,
+        options=tuple(choices),
+    )
+
+
+def _objects(value: Any) -> Iterable[Mapping[str, Any]]:
+    return (item for item in value if isinstance(item, Mapping)) if isinstance(value, list) else ()
+
+
+def raise_for(reply: Reply) -> None:
+    """Raise what a reply without success means. Raises: errors.ProviderError."""
+    if 200 <= reply.status < 300:
+        return
+    code, message = _error(reply.body)
+    if reply.status == 429:
+        # It has no Retry-After: the seconds to the next window stand in a header of its own.
+        raise errors.RetryLater(message[:200], code="rate_limited", status=429, after=seconds_left(reply))
+    if reply.status == 400:
+        raise _refused(code, message)
+    raise_for_status(reply, message[:200] if reply.status in _SPEAKABLE else code)
+
+
+def _refused(code: str, message: str) -> errors.Refused:
+    said = message.lower()
+    if "email" in said and ("valid" in said or "format" in said):
+        return errors.Refused("The e-mail address is invalid.", code="invalid_email", status=400, field="email")
+    if code == "duplicate_parameter":
+        return errors.Refused("Another contact has the same details.", code="conflict", status=400)
+    return errors.Refused(code or "bad_request", status=400)
+
+
+def seconds_left(reply: Reply) -> float | None:
+    """Return the seconds until Brevo takes calls again: `Retry-After`, else its own header; None where it says none."""
+    for name in ("Retry-After", "x-sib-ratelimit-reset"):
+        text = (reply.headers.get(name) or "").strip()
+        if text.isascii() and text.isdigit():
+            return min(float(text[:9]), 86_400.0)
+    return None
+
+
+def _error(body: bytes) -> tuple[str, str]:
+    """Return an error's code and message; the message may quote what a person entered."""
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return "", ""
+    if not isinstance(parsed, Mapping):
+        return "", ""
+    code, message = str(parsed.get("code") or ""), parsed.get("message")
+    return (code if _CODE.match(code) else ""), message if isinstance(message, str) else ""

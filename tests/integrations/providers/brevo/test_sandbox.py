@@ -1,0 +1,128 @@
+"""Brevo against the sandbox, over real HTTP, alone and by the drainer."""
+
+import pytest
+
+from integrations import credentials
+from integrations.calls import CallLog
+from integrations.connections import open_provider
+from integrations.drain import drain
+from integrations.models import Delivery
+from integrations.providers import errors
+from integrations.providers.base import Contact
+from leads.models import Consent
+from runtime.clock import db_now
+from tests.factories import ConnectorFactory, CredentialFactory, DeliveryFactory, LeadFactory
+from tests.integrations.providers.brevo.test_contacts import ANNA, SET_UP, UNSURE
+from tests.sandbox import BREVO_KEY
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def connector(sandbox):
+    credential = CredentialFactory.build(provider="brevo", host="127.0.0.1")
+    credentials.seal(credential, {"api_key": BREVO_KEY})
+    credential.save()
+    return ConnectorFactory(
+        provider="brevo",
+        base_url=sandbox.brevo_url,
+        credential=credential,
+        config=SET_UP,
+        operations=["upsert", "subscribe"],
+        # Faster than the vendor's window: the tests are not about it.
+        quota={"requests": 1000, "seconds": 1},
+    )
+
+
+@pytest.fixture
+def brevo(connector):
+    return open_provider(connector, CallLog(connector))
+
+
+def contact(**fields):
+    return Contact("1", {"email": "anna@example.com"}, fields)
+
+
+def contacts(sandbox):
+    return sandbox.rows("brevo", "contacts")
+
+
+def test_a_contact_is_created_then_updated(sandbox, brevo):
+    [first] = brevo.upsert([contact(firstname="Anna")])
+    [second] = brevo.upsert([contact(firstname="Anne")])
+    [row] = contacts(sandbox)
+    assert first.external_id == second.external_id == str(row["id"])
+    assert row["attributes"] == {"FIRSTNAME": "Anne"}
+
+
+def test_an_attribute_that_is_not_there_names_itself(brevo):
+    [outcome] = brevo.upsert([contact(firstname="Anna", nosuch="x")])
+    assert (outcome.reason, outcome.field) == ("unknown_field", "NOSUCH")
+
+
+def test_the_fields_are_those_of_the_account(brevo):
+    fields = {field.name: field for field in brevo.fields()}
+    assert fields["SALUTATION"].options == ("1", "2")
+    assert fields["DOUBLE_OPT-IN"].is_read_only
+    assert brevo.check().words == "Connected to Brevo; it has 9 contact attributes."
+
+
+def test_who_unsubscribed_there_is_asked_again_and_not_put_on_the_list(sandbox, brevo):
+    brevo.subscribe([ANNA])
+    assert contacts(sandbox)[0]["listIds"] == [2]
+    brevo.unsubscribe([ANNA])
+    assert contacts(sandbox)[0]["emailBlacklisted"] is True
+    [outcome] = brevo.subscribe([ANNA])
+    [row] = contacts(sandbox)
+    assert outcome.kind == "delivered"
+    assert (row["emailBlacklisted"], row["awaits"]) == (True, [2])
+
+
+def test_a_consent_that_is_not_sure_leads_to_a_mail_alone(sandbox, brevo):
+    brevo.subscribe([UNSURE])
+    [row] = contacts(sandbox)
+    assert (row["listIds"], row["awaits"]) == ([], [2])
+
+
+def test_a_person_is_forgotten(sandbox, brevo):
+    brevo.upsert([contact()])
+    assert brevo.erase(contact()).kind == brevo.erase(contact()).kind == "delivered"
+    assert contacts(sandbox) == []
+
+
+@pytest.mark.parametrize(
+    ("dial", "error", "code"),
+    [
+        ({"status": 503, "retry_after": "7"}, errors.RetryLater, "retry_later"),
+        ({"rate_limit": {"requests": 0, "window_ms": 3_000}}, errors.RetryLater, "rate_limited"),
+        ({"status": 401}, errors.NotAuthorised, "not_authorised"),
+        ({"reset": "before"}, errors.OutcomeUnknown, "no_answer"),
+        ({"garbage": True}, errors.RetryLater, "garbled_reply"),
+        ({"partial": {"emails": ["anna@example.com"]}}, errors.Refused, "refused"),
+    ],
+)
+def test_faults_are_named_by_what_to_do_next(sandbox, brevo, dial, error, code):
+    sandbox.fault(vendor="brevo", **dial)
+    with pytest.raises(error) as caught:
+        brevo.upsert([contact(firstname="Anna")])
+    assert (type(caught.value), caught.value.code) == (error, code)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.db
+def test_the_consent_in_force_decides(sandbox, connector):
+    said = {"agreed": True, "withdrew": False, "silent": None}
+    leads = {name: LeadFactory(email=f"{name}@example.com") for name in said}
+    for name, granted in said.items():
+        DeliveryFactory(connector=connector, subject_id=leads[name].pk, operation="subscribe")
+        if granted is not None:
+            Consent.objects.create(lead=leads[name], purpose="email_marketing", granted=granted, at=db_now())
+    drain(connector.pk)
+    found = {row.subject_id: (row.state, row.reason) for row in Delivery.objects.all()}
+    assert found == {
+        leads["agreed"].pk: ("delivered", ""),
+        leads["withdrew"].pk: ("delivered", ""),
+        leads["silent"].pk: ("skipped", "no_consent"),
+    }
+    [row] = contacts(sandbox)
+    assert (row["email"], row["listIds"]) == ("agreed@example.com", [2])

@@ -1,0 +1,64 @@
+"""What the documentation says of providers is what they can do, and a new one begins with tests that say what to do."""
+
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from config.management.commands.startprovider import write
+from integrations.matrix import capability_matrix
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_table_in_the_documentation_is_true():
+    told = StringIO()
+    call_command("provider_matrix", stdout=told)
+    assert told.getvalue() == capability_matrix()
+    assert capability_matrix() in (ROOT / "docs" / "providers.md").read_text(encoding="utf-8")
+
+
+def test_the_guide_is_short():
+    assert len((ROOT / "docs" / "adding-a-provider.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
+def test_a_new_provider_is_a_folder_its_tests_and_one_line(tmp_path):
+    registry = tmp_path / "integrations" / "providers" / "registry.py"
+    registry.parent.mkdir(parents=True)
+    registry.write_text((ROOT / "integrations" / "providers" / "registry.py").read_text())
+    said = {"key": "hoopla", "name": "Hoopla CRM", "cls": "HooplaCrm", "docs_url": "https://x.example", "base_url": ""}
+    made = write(tmp_path, said)
+    assert [path.name for path in made] == [
+        "__init__.py",
+        "contacts.py",
+        "provider.py",
+        "__init__.py",
+        "test_contacts.py",
+    ]
+    keys = [
+        line.split('"')[1]
+        for line in registry.read_text().splitlines()
+        if line.startswith('    "') and '"""' not in line
+    ]
+    assert "hoopla" in keys
+    assert keys == sorted(keys)
+    for path in made:
+        compile(path.read_text(), str(path), "exec")
+    assert (
+        subprocess.run(
+            [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F,E9", str(tmp_path)],
+            check=False,
+        ).returncode
+        == 0
+    )
+    with pytest.raises(CommandError, match="already"):
+        write(tmp_path, said)
+
+
+@pytest.mark.parametrize(("key", "name"), [("Acme", "Acme"), ("../x", "Acme"), ("acme", "Acme{}"), ("odoo", "Odoo")])
+def test_a_key_that_can_not_be_one_is_refused(key, name):
+    with pytest.raises(CommandError):
+        call_command("startprovider", key, name, stdout=StringIO())
