@@ -89,6 +89,9 @@ class Schema(AutoSchema):
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
+        if operation and "requestBody" in operation:
+            # Also where each field alone may be missing: a body of nothing is never accepted.
+            operation["requestBody"]["required"] = True
         if operation and self._is_idempotent:
             operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
         return operation

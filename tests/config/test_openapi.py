@@ -66,6 +66,12 @@ def test_every_example_is_of_the_form_it_is_an_example_of(description, operation
     assert wrong == []
 
 
+def test_a_body_is_never_optional(operations):
+    bodies = [operation["requestBody"] for operation in operations.values() if "requestBody" in operation]
+    assert bodies
+    assert all(body.get("required") is True for body in bodies)
+
+
 def test_objects_that_are_sent_are_closed(description):
     sent = {name: schema for name, schema in description["components"]["schemas"].items() if name.endswith("Request")}
     assert len(sent) > 3
