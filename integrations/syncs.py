@@ -36,6 +36,7 @@ class Figures:
     due: int
     overdue: int
     sending: int
+    confirming: int
     needs_you: int
     delivered_today: int
     delivered_lately: int
@@ -59,7 +60,8 @@ def figures(connector: Connector) -> Figures:
         waiting=Count("pk", filter=Q(state=State.WAITING)),
         due=Count("pk", filter=Q(state=State.WAITING, due_at__lte=now)),
         overdue=Count("pk", filter=Q(state=State.WAITING, due_at__lt=now - _OVERDUE)),
-        sending=Count("pk", filter=Q(state__in=[State.SENDING, State.CONFIRMING])),
+        sending=Count("pk", filter=Q(state=State.SENDING)),
+        confirming=Count("pk", filter=Q(state=State.CONFIRMING)),
         needs_you=Count("pk", filter=Q(state=State.NEEDS_YOU)),
     )
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -104,6 +106,9 @@ def standing(connector: Connector, now: Figures) -> str:
         return f"{_leads(now.overdue)} should have left by now. If this goes on, the worker is not running: start it."
     if now.sending or now.due:
         return f"{name} is being told of leads.{_time_left(now)}"
+    if now.confirming:
+        them = "it" if now.confirming == 1 else "them"
+        return f"{name} has accepted {_leads(now.confirming)} and is still working on {them}. We ask again."
     if now.waiting:
         again = "by itself" if now.waiting == 1 else "by themselves"
         return f"{_leads(now.waiting)} will be tried again {again}. Press “Send now” to try at once."

@@ -225,7 +225,10 @@ def _count_of(state: str) -> Coalesce:
 def _lists(connector: Connector) -> dict[str, str]:
     """Return the lists behind the figures."""
     every = f"{reverse('admin:integrations_delivery_changelist')}?connector__id__exact={connector.pk}"
-    return {state: f"{every}&state__exact={state}" for state in ("waiting", "sending", "needs_you", "delivered")}
+    return {
+        state: f"{every}&state__exact={state}"
+        for state in ("waiting", "sending", "confirming", "needs_you", "delivered")
+    }
 
 
 def _send_again(connector: Connector, reason: str, field: str) -> str:
@@ -254,6 +257,7 @@ def _when(at: datetime | None, never: str) -> dict[str, str]:
 def live(connector: Connector) -> dict[str, Any]:
     """Return what a connector's page shows and keeps up to date: strings, numbers, times with the exact one."""
     now, sweep = syncs.figures(connector), sweeps.shown(connector)
+    is_sweeping = bool(sweep and not sweep.ended_at)
     status: ConnectorState | None = getattr(connector, "status", None)
     tone, symbol, words = badge_parts(*connector_standing(connector))
     return {
@@ -261,6 +265,8 @@ def live(connector: Connector) -> dict[str, Any]:
         "standing": syncs.standing(connector, now),
         "waiting": f"{now.waiting:,}",
         "sending": f"{now.sending:,}",
+        "confirming": f"{now.confirming:,}",
+        "is_confirming": bool(now.confirming),
         "needs_you": f"{now.needs_you:,}",
         "delivered_today": f"{now.delivered_today:,}",
         "speed": syncs.speed_words(now),
@@ -276,7 +282,7 @@ def live(connector: Connector) -> dict[str, Any]:
         "sweep": syncs.sweep_words(sweep),
         "sweep_total": sweep.total if sweep else 0,
         "sweep_seen": sweep.seen if sweep else 0,
-        "is_sweeping": bool(sweep and not sweep.ended_at),
+        "is_sweeping": is_sweeping,
         # What the buttons on the page depend on: where this differs from what was drawn, they are out of date.
-        "drawn": f"{_is_backfilling(connector)} {is_paused(connector)} {now.needs_you}",
+        "drawn": f"{_is_backfilling(connector)} {is_paused(connector)} {is_sweeping or now.needs_you}",
     }

@@ -177,6 +177,13 @@ class TestStanding:
         DeliveryFactory(connector=crm, due_at=db_now() + timedelta(hours=1))
         assert "will be tried again by itself" in self.words(crm)
 
+    def test_what_the_vendor_works_on_is_said(self, admin_browser: Client, crm: Connector):
+        DeliveryFactory(connector=crm, state="confirming", job="1", due_at=db_now() + timedelta(minutes=1))
+        assert self.words(crm).startswith("HubSpot has accepted 1 lead and is still working on it")
+        found = figures_of(admin_browser, crm)
+        assert (found["confirming"], found["sending"]) == ("1", "0")
+        assert "state__exact=confirming" in page_of(admin_browser, crm)
+
     def test_what_needs_somebody_is_said(self, crm: Connector):
         DeliveryFactory(connector=crm, **UNKNOWN_FIELD)
         assert self.words(crm) == "HubSpot has every lead but 1: see what needs you below."
