@@ -78,7 +78,8 @@ def test_a_claim_passes_over_what_an_open_capture_has_joined_and_then_sees_it(sa
 
 
 def test_a_capture_that_meets_a_claimed_delivery_makes_one_of_its_own(sandbox, crm, client_row):
-    """Guard: only a waiting delivery can be joined. Red when the index also covers those being sent."""
+    """Guard: only a waiting delivery can be joined. Red when the index also covers those being sent:
+    what was claimed can't be settled."""
     capture(client_row, "Anna")
     [claimed] = Delivery.objects.claim_batch(crm.pk, 10)
     with uncommitted(lambda: capture(client_row, "Anne")):
