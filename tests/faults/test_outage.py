@@ -50,7 +50,7 @@ def test_a_vendor_down_for_long_gets_everything_by_itself(sandbox, crm, capture,
     assert db_now() >= back_at
     assert sandbox.effects("hubspot") == []
     sandbox.clear_faults()
-    _work_until(crm, back_at + timedelta(hours=30))
+    _work_until(crm, back_at + timedelta(seconds=max(seconds / 2, HOUR)))
 
     check_all(capture, sandbox)
     assert set(Delivery.objects.values_list("state", flat=True)) <= {"delivered", "superseded"}
