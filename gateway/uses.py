@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from gateway.models import Key, KeyUse
+from runtime import turns
 from runtime.clock import db_now
 from runtime.periodic import prune
 
@@ -31,7 +32,7 @@ def note(uses: Iterable[tuple[UUID, str, str]]) -> None:
     if len(_noted) > _MOST:
         _noted.clear()
     now = db_now()
-    with transaction.atomic():
+    with turns.writing(), transaction.atomic():
         unused = Q(last_used_at=None) | Q(last_used_at__lte=now - EVERY)
         Key.objects.filter(unused, pk__in={key_id for key_id, _, _ in fresh}).update(last_used_at=now)
         secret = sorted({(key_id, address) for key_id, prefix, address in fresh if prefix.startswith("sb_sk_")})
