@@ -6,17 +6,67 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib.auth.views import LogoutView
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from unfold.sites import UnfoldAdminSite
 
+from gateway import sign_in, sign_in_pages
 
-class AdminSite(UnfoldAdminSite):  # type: ignore[misc] # unfold has no types
+
+class OTPAdminMixin:
+    """Lets nobody in whose second factor is due."""
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Tell whether a person may see the admin: signed in, with the code where one is needed."""
+        if not super().has_permission(request):  # type: ignore[misc] # the site that this is mixed into
+            return False
+        person: Any = request.user
+        return bool(person.is_verified()) or not self._needs_code(request)
+
+    def _needs_code(self, request: HttpRequest) -> bool:
+        # A page asks several times; the database need not be.
+        if not hasattr(request, "needs_code"):
+            request.needs_code = sign_in.needs_code(request.user)  # type: ignore[attr-defined, arg-type]
+        return bool(request.needs_code)  # type: ignore[attr-defined]
+
+
+class AdminSite(OTPAdminMixin, UnfoldAdminSite):  # type: ignore[misc] # unfold has no types
     """The admin of an installation."""
 
     index_title = "Home"
     empty_value_display = "–"
+
+    def extra_urls(self) -> list[URLPattern]:
+        """Add the pages of the second factor."""
+        return [
+            path("second-factor/code/", sign_in_pages.code_page, name="second_factor_code"),
+            path("second-factor/set-up/", sign_in_pages.set_up_page, name="second_factor_set_up"),
+            path("second-factor/", self.admin_view(sign_in_pages.overview_page), name="second_factor"),
+        ]
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Leave the colours to admin.css: unfold would write them into the page, where browsers take none."""
+        return {**super().each_context(request), "colors": None}
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Ask for name and password; who is signed in and only lacks the code is asked for that."""
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(reverse("admin:index"))
+        person = request.user
+        if request.method == "GET" and person.is_authenticated and person.is_staff and person.is_active:
+            sign_in.begin(request, person, request.GET.get("next", ""))  # people are Users
+            return redirect("admin:second_factor_code")
+        answer: Any = sign_in_pages.PasswordPage.as_view()(request)
+        return answer  # type: ignore[no-any-return]
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Sign out, and say so."""
+        view = LogoutView.as_view(template_name="admin/sign_in/signed_out.html", extra_context={"title": "Signed out"})
+        answer: HttpResponse = view(request)
+        return answer
 
 
 # Group → (title, icon, app label, model name).
@@ -65,8 +115,8 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         "People",
         (
             ("People", "group", "gateway", "user"),
-            ("Groups", "groups", "auth", "group"),
             ("Admin networks", "lan", "gateway", "adminnetwork"),
+            ("Audit trail", "history_edu", "gateway", "auditentry"),
         ),
     ),
 )
@@ -120,18 +170,9 @@ def icon(request: HttpRequest) -> str:
     return static("config/icon.svg")
 
 
-def colours(request: HttpRequest) -> dict[str, str]:
-    """Return the shades of the one colour that means "press here"."""
-    return {
-        "50": "oklch(97.5% .014 195)",
-        "100": "oklch(94.5% .032 195)",
-        "200": "oklch(89% .058 195)",
-        "300": "oklch(81% .085 195)",
-        "400": "oklch(72% .1 195)",
-        "500": "oklch(66% .105 197)",
-        "600": "oklch(50% .085 200)",
-        "700": "oklch(44% .075 202)",
-        "800": "oklch(38% .062 204)",
-        "900": "oklch(33% .052 206)",
-        "950": "oklch(25% .042 208)",
-    }
+def account(request: HttpRequest) -> list[dict[str, str]]:
+    """Return the entries of a person's own menu."""
+    return [
+        {"title": "Change password", "link": reverse("admin:password_change")},
+        {"title": "Second factor", "link": reverse("admin:second_factor")},
+    ]

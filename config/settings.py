@@ -56,6 +56,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "oauth2_provider",
+    "axes",
+    "django_otp",
+    "auditlog",
+    "csp",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "runtime",
@@ -69,6 +73,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "gateway.middleware.RequestIdMiddleware",
     "gateway.cors.CorsMiddleware",
+    "gateway.content_policy.ContentPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "gateway.admin_access.AdminAccessMiddleware",
@@ -78,7 +83,11 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "gateway.middleware.PagesAuthenticationMiddleware",
     "gateway.middleware.PagesMessageMiddleware",
+    "gateway.admin_sessions.PagesOTPMiddleware",
+    "gateway.admin_sessions.PagesSessionAgeMiddleware",
+    "gateway.admin_sessions.PagesAuditMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # shows the page of gateway.lockout
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -106,13 +115,12 @@ UNFOLD = {
     "SITE_URL": None,
     "SHOW_BACK_BUTTON": True,
     "SHOW_VIEW_ON_SITE": False,
-    "BORDER_RADIUS": "8px",
     "ENVIRONMENT": "config.admin_site.environment",
     "DASHBOARD_CALLBACK": "config.dashboard.home",
     "STYLES": ["config.admin_site.stylesheet"],
     "SCRIPTS": ["config.admin_site.script"],
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.admin_site.icon"}],
-    "COLORS": {"primary": "config.admin_site.colours"},
+    "ACCOUNT": {"navigation": "config.admin_site.account"},
     "SIDEBAR": {"navigation": "config.admin_site.navigation"},
 }
 
@@ -121,8 +129,16 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+
+AXES_HANDLER = "gateway.lockout.Handler"
+AXES_CLIENT_IP_CALLABLE = "gateway.lockout.address_of"
+AXES_LOCKOUT_CALLABLE = "gateway.lockout.page"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+AUDITLOG_USE_FK_STRING_REPRESENTATION = True
 
 OAUTH2_PROVIDER_APPLICATION_MODEL = "gateway.Client"
 OAUTH2_PROVIDER = {
@@ -154,7 +170,9 @@ STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
+SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not DEMO_MODE
 # The API never redirects to HTTPS (the key would already have crossed the wire): gateway refuses it in words.
 SECURE_REDIRECT_EXEMPT = [r"^v1/", r"^oauth/(?!authorize)", r"^mcp", r"^healthz$", r"^readyz$", r"^metrics$"]

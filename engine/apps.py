@@ -13,7 +13,10 @@ class EngineConfig(AppConfig):
     def ready(self) -> None:
         """Listen to what changes looked-up facts."""
         from engine import freshness, personal
-        from runtime import events
+        from engine.models import Example, Faq, Intent, Slot
+        from runtime import audit, events
 
+        for model in (Intent, Example, Slot, Faq):
+            audit.track(model)
         events.subscribe("*", freshness.forget)
         personal.register()

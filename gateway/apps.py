@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.db.models.signals import post_migrate
 
 
 class GatewayConfig(AppConfig):
@@ -13,10 +14,11 @@ class GatewayConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Have old rows removed and people reminded of keys that end, every hour."""
+        """Have old rows removed and people reminded of keys that end; have what people change written down."""
         from gateway import metrics, personal, reminders, services, sessions, uses
+        from gateway.admin_sessions import prune_admin_sessions
+        from runtime import audit, periodic, rotation
         from runtime import metrics as figures
-        from runtime import periodic
 
         figures.register(metrics.gauges)
 
@@ -29,3 +31,20 @@ class GatewayConfig(AppConfig):
         periodic.register("remind of keys that end", hour, reminders.remind_of_ends)
         periodic.register("prune sessions", timedelta(minutes=10), lambda: f"{sessions.prune_sessions()} removed")
         personal.register()
+        periodic.register("prune audit trail", hour, lambda: f"{audit.prune_audit_trail()} rows removed")
+        periodic.register("prune people's sessions", hour, prune_admin_sessions)
+        rotation.register("gateway.Authenticator", ("sealed",), key_column="sealed_with")
+        self._track()
+
+    def _track(self) -> None:
+        """Have what people change written into the audit trail, and their roles kept whole."""
+        from gateway import roles
+        from gateway.models import AdminNetwork, Client, Key, User
+        from runtime import audit
+
+        audit.track(Client, hidden=("client_secret",))
+        audit.track(Key, hidden=("digest",), ignored=("last_used_at",))
+        audit.track(AdminNetwork)
+        audit.track(User, hidden=("password", "session_mark"), ignored=("last_login",))
+        # After the last app's migrations every permission is there; until then some are missing.
+        post_migrate.connect(roles.sync, sender=list(apps.get_app_configs())[-1], dispatch_uid="roles")

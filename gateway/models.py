@@ -1,19 +1,55 @@
 """Who may come in: people, clients, keys, sessions; and what they did: request log, idempotent results."""
 
+import secrets
 from urllib.parse import urlsplit
 
+from auditlog.models import LogEntry
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.crypto import salted_hmac
 from oauth2_provider.models import AbstractApplication
 
+from gateway.authenticators import Authenticator
 from gateway.scopes import DEFAULT_SCOPES
 from gateway.validators import validate_network, validate_networks, validate_origins, validate_scopes
 from runtime.clock import db_now
 from runtime.ids import uuid7
 
+__all__ = ["AuditEntry", "Authenticator", "Client", "IdempotentResult", "Key", "RequestLog", "User"]
+
+
+def session_mark() -> str:
+    """Return what a person's sessions are signed with besides their password."""
+    return secrets.token_hex(8)
+
 
 class User(AbstractUser):  # type: ignore[django-manager-missing]  # the toolkit's models are untyped
-    """A person who signs in to the admin."""
+    """A person who signs in to the admin; one role each (gateway.roles)."""
+
+    session_mark = models.CharField(max_length=16, default=session_mark, editable=False)
+
+    class Meta(AbstractUser.Meta):
+        verbose_name = "person"
+        verbose_name_plural = "people"
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether this person may do everything."""
+        return self.is_superuser
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """End every session when the password changes, and when the mark does (Django asks this in each request)."""
+        signed = f"{self.password}:{self.session_mark}"
+        return str(salted_hmac("gateway.User", signed, secret=secret, algorithm="sha256").hexdigest())
+
+
+class AuditEntry(LogEntry):
+    """An entry of the audit trail (runtime.audit), as a page of people's own."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit entries"
 
 
 def default_scopes() -> list[str]:

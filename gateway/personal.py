@@ -27,3 +27,5 @@ def register() -> None:
     personal.harmless("keeps ids and flags alone; the answer is built from the rows", "gateway.IdempotentResult")
     personal.harmless("people who sign in, and programs that call; not leads", "gateway.User", "gateway.Client")
     personal.harmless("keys of programs", "gateway.Key", "gateway.KeyUse", "gateway.AdminNetwork")
+    personal.harmless("people's apps and the codes they have used", "gateway.Authenticator")
+    personal.harmless("names rows about leads by their id alone", "auditlog.LogEntry", "gateway.AuditEntry")

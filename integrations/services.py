@@ -166,9 +166,10 @@ def connector_pace_set(
     *, connector: Connector, retry_policy: Mapping[str, Any], quota: Mapping[str, Any], max_in_flight: int | None
 ) -> None:
     """Set how often a connector tries again and how fast it goes; empty = the usual (shapes: models.Connector)."""
-    Connector.objects.filter(pk=connector.pk).update(
-        retry_policy=dict(retry_policy), quota=dict(quota), max_in_flight=max_in_flight
-    )
+    # A connector, not the sync it is shown as, and saved, not updated: the audit trail then says what it was before.
+    row = Connector.objects.get(pk=connector.pk)
+    row.retry_policy, row.quota, row.max_in_flight = dict(retry_policy), dict(quota), max_in_flight
+    row.save(update_fields=["retry_policy", "quota", "max_in_flight"])
 
 
 def connector_reconsider(*, connector: Connector) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -15,6 +16,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
+
+from runtime import audit
 
 Press = Callable[[Any, HttpRequest, Any], HttpResponse | None]
 
@@ -61,6 +64,8 @@ class PageAdmin(ModelAdmin):
     empty_words = ""
     """What an empty list says: why it is empty and what will fill it."""
     id_fields: Sequence[str] = ("pk",)
+    is_named_in_audit = True
+    """Whether the audit trail names the rows: not where their names are people's, such as leads'."""
 
     def has_press_permission(self, request: HttpRequest, record: Model | None = None) -> bool:
         """Tell whether this person may press buttons and run actions here."""
@@ -112,6 +117,39 @@ class PageAdmin(ModelAdmin):
         answer: HttpResponse | None = getattr(self, name)(request, record)
         self.log_change(request, record, f"Pressed “{pressed.label}”.")
         return answer or HttpResponseRedirect(self._way_back(request, object_id))
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        """Keep in the audit trail what gets there by itself only where it tracks the fields."""
+        if not audit.is_tracked(type(obj)):
+            audit.note("Added.", obj, name=self._audit_name(obj))
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        """Keep what was done in words, too, in the audit trail; changed fields get there by themselves."""
+        if isinstance(message, str) or not audit.is_tracked(type(obj)):
+            audit.note(message if isinstance(message, str) else "Changed.", obj, name=self._audit_name(obj))
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Keep in the audit trail what is deleted where its fields aren't tracked."""
+        for obj in queryset if not audit.is_tracked(self.model) else ():
+            audit.note("Deleted.", obj, name=self._audit_name(obj))
+        return super().log_deletions(request, queryset)
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Keep in the audit trail which action was run, on how many."""
+        name = request.POST.get("action", "")
+        chosen = len(request.POST.getlist(ACTION_CHECKBOX_NAME))
+        words = f"all that matched, {queryset.count():,}" if request.POST.get("select_across") == "1" else f"{chosen:,}"
+        answer: HttpResponse | None = super().response_action(request, queryset)
+        actions = self.get_actions(request)
+        # Deleting asks first, and leaves an entry for each row.
+        if answer is not None and name in actions and name != "delete_selected":
+            audit.note(f"{actions[name][2]}: {words} selected.", self.model)
+        return answer
+
+    def _audit_name(self, record: Model) -> str:
+        return str(record) if self.is_named_in_audit else f"{record._meta.verbose_name} {record.pk}"
 
     def _way_back(self, request: HttpRequest, object_id: str) -> str:
         wanted = request.POST.get("next", "")
@@ -172,6 +210,8 @@ class PageAdmin(ModelAdmin):
 
 class RecordAdmin(PageAdmin):
     """Rows that are records of what happened: read, searched, acted upon, never edited or deleted by hand."""
+
+    is_named_in_audit = False
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody makes records up."""

@@ -11,9 +11,10 @@ class RuntimeConfig(AppConfig):
 
     def ready(self) -> None:
         """Set logging up before anything else speaks, and make our own work known to the workers."""
-        from runtime import events, jobs, logs, periodic, personal
+        from runtime import audit, events, jobs, logs, periodic, personal
 
         logs.configure()
+        audit.start()
         jobs.register(events.WORK)
         jobs.register(periodic.WORK)
         personal.register("runtime.Event", "domain events", events.forget)

@@ -12,8 +12,11 @@ class WebhooksConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the work on inbound events known to the workers."""
+        from runtime import audit
         from runtime.jobs import Kind, register
         from webhooks import jobs, personal, services
+        from webhooks.models import Source
 
+        audit.track(Source, hidden=("token_digest",))
         register(Kind(services.KIND, jobs.due, jobs.next_due_at, jobs.run))
         personal.register()

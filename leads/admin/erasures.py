@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from leads import consents, erasures
 from leads.models import Erasure, Lead
+from runtime import audit
 from runtime.admin import RecordAdmin, button
 from runtime.display import ago, badge
 
@@ -41,6 +42,7 @@ class ErasePage:
         if request.method == "POST":
             person: Any = request.user
             erasure = erasures.erasure_start(lead=lead, person=person)
+            audit.note("Erased a person.", erasure, name=f"erasure {erasure.pk}")
             return HttpResponseRedirect(reverse("admin:leads_erasure_change", args=(erasure.pk,)))
         context = {
             **admin.site.each_context(request),

@@ -67,6 +67,7 @@ class ExportAdmin(RecordAdmin):
     empty_words = "No export yet. Press “Export” above the list of leads, and the file is found here."
     actions = None
     buttons = ("again", "cancel", "remove")
+    is_named_in_audit = False
     form = ExportForm
     fields = ExportForm.Meta.fields
 

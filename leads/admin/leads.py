@@ -69,6 +69,10 @@ class LeadAdmin(ConsentPages, ErasePage, MergePages, RecordAdmin):
     buttons = ("send_again", "not_a_duplicate")
     fields = ("email", "phone", "first_name", "last_name", "company", "client", "possible_duplicate")
 
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this person may take leads out of the house."""
+        return request.user.has_perm("leads.add_export")
+
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[PageList]:
         """Use the list that knows the deliveries of its page."""
         return LeadList
@@ -117,7 +121,7 @@ class LeadAdmin(ConsentPages, ErasePage, MergePages, RecordAdmin):
             return format_html('<span class="sb-quiet">{}</span>', "nowhere")
         return format_html_join(" ", '<span title="{1}">{0}</span>', marks)
 
-    @admin.action(description="Export as CSV", permissions=["view"])
+    @admin.action(description="Export as CSV", permissions=["export"])
     def export_csv(self, request: HttpRequest, queryset: QuerySet[Lead]) -> HttpResponse:
         """Send the selected leads as a sheet; streamed, however many."""
         name = f"leads-{timezone.localtime():%Y-%m-%d}.csv"

@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
-from django.contrib.auth.models import Group
 from django.db.models import Model
 
 from engine.models import Turn
-from gateway.models import AdminNetwork, KeyUse, RequestLog
+from gateway.models import AdminNetwork, AuditEntry, KeyUse, RequestLog
 from integrations.models import Call, ConnectorState, Delivery, Sync
 from leads.models import Activity, Consent, Erasure, Export, ExportPlan, Lead, Reference
+from runtime import audit
 from runtime.clock import db_now
 from tests.factories import (
     ClientFactory,
@@ -109,7 +109,9 @@ def hostile_rows(number: int = 1) -> list[Model]:
     source = SourceFactory(name=f"{number} {short}")
     event = InboundEventFactory(source=source, type=HOSTILE[:64], body=HOSTILE, reason=HOSTILE, state="needs_you")
     user = UserFactory(first_name=short, last_name=short, email="person@example.com")
-    group = Group.objects.create(name=f"{number} {short}")
+    audit.note(HOSTILE, source, by=HOSTILE)
+    entry = AuditEntry.objects.latest("id")
+    AuditEntry.objects.filter(pk=entry.pk).update(changes={"name": [HOSTILE, HOSTILE], HOSTILE: [HOSTILE, HOSTILE]})
     shape = {"filters": {"q": HOSTILE, "channel": HOSTILE}, "columns": ["id", "email", f"attribute.{HOSTILE}"]}
     plan = ExportPlan.objects.create(name=f"{number} {short}", person=user, **shape)
     ready = {
@@ -145,7 +147,7 @@ def hostile_rows(number: int = 1) -> list[Model]:
         source,
         event,
         user,
-        group,
+        entry,
         network,
     ]
 

@@ -429,8 +429,10 @@ class TestNewSource:
 
 class TestPeople:
     def test_a_person_is_added_with_a_password_that_holds(self, admin_browser: Client):
-        posted = {"username": "anna", "usable_password": "true", "password1": "12345", "password2": "12345"}
+        posted = {"username": "anna", "role": "Viewer", "usable_password": "true"}
+        posted |= {"password1": "12345", "password2": "12345"}
         assert admin_browser.post("/admin/gateway/user/add/", posted).context["errors"]
         posted |= {"password1": "a longer sentence 7", "password2": "a longer sentence 7"}
         assert admin_browser.post("/admin/gateway/user/add/", posted).status_code == 302
-        assert Client().login(username="anna", password="a longer sentence 7")
+        posted = {"username": "anna", "password": "a longer sentence 7"}
+        assert Client().post("/admin/login/", posted).status_code == 302

@@ -1,3 +1,6 @@
+// The browser takes no inline styles and runs no text as code for htmx: it needs neither here.
+if (window.htmx) Object.assign(window.htmx.config, { includeIndicatorStyles: false, allowEval: false });
+
 // A button that takes something away asks once, in its own words.
 document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm;
