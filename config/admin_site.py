@@ -40,8 +40,11 @@ class AdminSite(OTPAdminMixin, UnfoldAdminSite):  # type: ignore[misc] # unfold 
     empty_value_display = "–"
 
     def extra_urls(self) -> list[URLPattern]:
-        """Add the pages of the second factor."""
+        """Add the pages that belong to no table: of the second factor, and the funnel."""
+        from config import funnel_page
+
         return [
+            path("funnel/", self.admin_view(funnel_page.show), name="funnel"),
             path("second-factor/code/", sign_in_pages.code_page, name="second_factor_code"),
             path("second-factor/set-up/", sign_in_pages.set_up_page, name="second_factor_set_up"),
             path("second-factor/", self.admin_view(sign_in_pages.overview_page), name="second_factor"),
@@ -76,6 +79,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         (
             ("Leads", "person_search", "leads", "lead"),
             ("Exports", "download", "leads", "export"),
+            ("Imports", "upload", "leads", "import"),
             ("Erasures", "person_off", "leads", "erasure"),
             ("Export plans", "event_repeat", "leads", "exportplan"),
             ("Deliveries", "send", "integrations", "delivery"),
@@ -125,10 +129,13 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar: what this person may see, in the order of the day's work."""
     home = {"title": "Home", "icon": "home", "link": reverse("admin:index")}
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"title": title, "items": [_item(*item) for item in items if _may_view(request, *item[2:])]}
         for title, items in _GROUPS
     ]
+    if request.user.has_perm("leads.view_lead"):
+        funnel = {"title": "Funnel", "icon": "filter_alt", "link": reverse("admin:funnel")}
+        groups[0]["items"].append(funnel)
     return [{"items": [home]}, *groups]
 
 

@@ -18,6 +18,8 @@ class LeadsConfig(AppConfig):
         from leads import consents, erasures, personal, subjects
         from leads.exports import chores
         from leads.exports import jobs as exports
+        from leads.imports import jobs as imports
+        from leads.imports.services import imports_prune
         from leads.survey import LeadSurvey
         from runtime import events, jobs, periodic, rotation
 
@@ -25,6 +27,8 @@ class LeadsConfig(AppConfig):
         events.subscribe(consents.UNSUBSCRIBED, consents.on_unsubscribed)
         jobs.register(exports.WORK)
         jobs.register(erasures.WORK)
+        jobs.register(imports.WORK)
+        periodic.register("files of imports", timedelta(hours=1), lambda: f"{imports_prune()} removed")
         rotation.register("leads.Erasure", ("sealed",))
         periodic.register("exports", timedelta(minutes=1), chores.run)
         personal.register()

@@ -38,6 +38,7 @@ class ConsentGiven:
     at: datetime | None = None
     channel: str = ""
     locale: str = ""
+    is_confirmed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def statement_of(
         at=min(given.at or now, now),
         recorded_at=now,
         client=client,
-        is_confirmed=is_confirmed,
+        is_confirmed=is_confirmed and given.is_confirmed,
     )
 
 

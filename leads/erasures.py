@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.db import connection, transaction
@@ -20,6 +20,9 @@ from runtime.clock import db_now
 from runtime.hashes import person_hash
 from runtime.personal import Person
 from runtime.wakeups import wake
+
+if TYPE_CHECKING:
+    from leads.services import LeadData
 
 log = structlog.get_logger(__name__)
 
@@ -101,6 +104,21 @@ def erased_at(*, email: str = "", phone: str = "", client_id: Any = None, refere
     hashes += [person_hash("phone", phone)] if phone else []
     hashes += [person_hash(f"reference {client_id}", reference)] if reference else []
     return Tombstone.objects.filter(hash__in=hashes).values_list("erased_at", flat=True).first()
+
+
+def erased_among(people: Sequence["LeadData"], client_id: Any) -> list[datetime | None]:
+    """Return of each of many when they were erased, or None; one statement."""
+    hashes = [_hashes(each, client_id) for each in people]
+    known = dict(
+        Tombstone.objects.filter(hash__in={one for some in hashes for one in some}).values_list("hash", "erased_at")
+    )
+    return [next((known[one] for one in some if one in known), None) for some in hashes]
+
+
+def _hashes(who: "LeadData", client_id: Any) -> list[str]:
+    hashes = [person_hash("email", who.email)] if who.email else []
+    hashes += [person_hash("phone", who.phone)] if who.phone else []
+    return [*hashes, *([person_hash(f"reference {client_id}", who.reference)] if who.reference else [])]
 
 
 def due(now: datetime, limit: int) -> Sequence[str]:

@@ -119,10 +119,14 @@ class Activity(models.Model):
     conversation_id = models.UUIDField(null=True, blank=True)
     changes = models.JSONField(default=dict, blank=True)
     said_by = models.CharField(max_length=150, blank=True)
+    import_id = models.UUIDField(null=True, blank=True)
 
     class Meta:
         verbose_name_plural = "activities"
-        indexes = [models.Index(fields=["lead", "revision"], name="activity_revision")]
+        indexes = [
+            models.Index(fields=["lead", "revision"], name="activity_revision"),
+            models.Index(fields=["import_id"], name="activity_import", condition=~models.Q(import_id=None)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.at:%Y-%m-%d %H:%M}"
@@ -151,6 +155,7 @@ class Consent(models.Model):
     locale = models.CharField(max_length=35, blank=True)
     source = models.CharField(max_length=8, choices=Source, default=Source.API)
     address_hash = models.CharField(max_length=64, blank=True, db_index=True)
+    import_id = models.UUIDField(null=True, blank=True)
     at = models.DateTimeField(default=db_now)
     recorded_at = models.DateTimeField(default=db_now)
     client = models.ForeignKey(Client, null=True, on_delete=models.SET_NULL)
@@ -327,3 +332,53 @@ class Tombstone(models.Model):
 
     def __str__(self) -> str:
         return self.hash[:12]
+
+
+class ImportQuerySet(JobQuerySet["Import"]):
+    """Reads and claims imports."""
+
+
+class Import(Job):
+    """A sheet of leads that somebody brought: matched, taken in batches, and taken back where that is asked.
+
+    `matched` is `{column: what it is}` (`leads.imports.matching`); `rows_done` is how far it is, noted with each batch.
+    """
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "not begun"
+        WAITING = "waiting", "waiting"
+        RUNNING = "running", "under way"
+        DONE = "done", "done"
+        NEEDS_YOU = "needs_you", "needs you"
+        UNDONE = "undone", "taken back"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
+    file_name = models.CharField(max_length=120)
+    suffix = models.CharField(max_length=8, editable=False)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    client = models.ForeignKey(Client, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    matched = models.JSONField(default=dict)
+    is_sent = models.BooleanField(default=False)
+    is_undoing = models.BooleanField(default=False)
+    has_files = models.BooleanField(default=True)
+    total = models.PositiveIntegerField(default=0)
+    rows_done = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    erased = models.PositiveIntegerField(default=0)
+    undone = models.PositiveIntegerField(default=0)
+    reason = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=db_now, db_index=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ImportQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due_at"], name="import_open", condition=models.Q(state__in=["waiting", "running"]))
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name

@@ -70,7 +70,8 @@ class Submission:
     """A lead on its way in.
 
     A caller who isn't trusted (a publishable key) fills blanks and adds an enquiry, but overwrites nothing, and its
-    consents are unconfirmed.
+    consents are unconfirmed. Leads of an import may be kept from the connectors (`is_sent`), and come with the time at
+    which they were captured elsewhere.
     """
 
     client: Client
@@ -78,6 +79,9 @@ class Submission:
     is_trusted: bool = True
     remember: Remember | None = None
     source: str = Consent.Source.API
+    is_sent: bool = True
+    import_id: uuid.UUID | None = None
+    captured_at: datetime | None = None
 
     @property
     def identifiers(self) -> Identifiers:
@@ -150,7 +154,7 @@ class _Group:
             identified_by=by,
             attributes=dict(data.attributes),
             source=dict(data.source),
-            created_at=self._now,
+            created_at=min(submission.captured_at or self._now, self._now),
             updated_at=self._now,
             **{name: getattr(data, name) for name in _DETAILS},
         )
@@ -196,7 +200,8 @@ def _activity(
     return Activity(
         lead_id=lead.pk,
         at=now,
-        kind=Activity.Kind.CAPTURED if is_new else Activity.Kind.UPDATED,
+        kind=_kind(submission, is_new),
+        import_id=submission.import_id,
         client_id=submission.client.pk,
         revision=lead.revision,
         message=submission.data.message,
@@ -206,16 +211,26 @@ def _activity(
     )
 
 
+def _kind(submission: Submission, is_new: bool) -> Activity.Kind:
+    if is_new:
+        return Activity.Kind.CAPTURED
+    return Activity.Kind.UPDATED if submission.import_id is None else Activity.Kind.IMPORTED
+
+
 def _consent(lead: Lead, submission: Submission, given: ConsentGiven, now: datetime) -> Consent:
-    return consents.statement_of(
+    statement = consents.statement_of(
         lead, given, client=submission.client, source=submission.source, is_confirmed=submission.is_trusted, now=now
     )
+    statement.import_id = submission.import_id
+    return statement
 
 
 def _enqueue(submissions: Sequence[Submission], captures: Sequence[Capture]) -> None:
     purposes: dict[uuid.UUID, dict[str, bool]] = {}
     leads = {}
     for submission, capture in zip(submissions, captures, strict=True):
+        if not submission.is_sent:
+            continue
         leads[capture.lead.pk] = capture.lead
         given = purposes.setdefault(capture.lead.pk, {})
         given |= {consent.purpose: consent.granted for consent in submission.data.consent}
@@ -232,7 +247,7 @@ def _enqueue(submissions: Sequence[Submission], captures: Sequence[Capture]) -> 
     for capture in captures:
         capture.deliveries = [
             (names[want.connector_id], want.operation, "skipped" if want.skipped_because else "waiting")
-            for want in wanted[capture.lead.pk]
+            for want in wanted.get(capture.lead.pk, ())
         ]
 
 

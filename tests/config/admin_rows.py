@@ -7,7 +7,7 @@ from django.db.models import Model
 from engine.models import Turn
 from gateway.models import AdminNetwork, AuditEntry, KeyUse, RequestLog
 from integrations.models import Call, ConnectorState, Delivery, Sync
-from leads.models import Activity, Consent, Erasure, Export, ExportPlan, Lead, Reference
+from leads.models import Activity, Consent, Erasure, Export, ExportPlan, Import, Lead, Reference
 from runtime import audit
 from runtime.clock import db_now
 from tests.factories import (
@@ -127,7 +127,11 @@ def hostile_rows(number: int = 1) -> list[Model]:
         step="elsewhere",
         by_hand=[HOSTILE], remains=[HOSTILE], vendors=[{"connector": HOSTILE, "state": "needs_you", "words": HOSTILE}],
     )  # fmt: skip
+    brought = Import.objects.create(
+        file_name=short, suffix=".csv", person=user, matched={HOSTILE: "email"}, state="done"
+    )
     return [
+        brought,
         erasure,
         plan,
         export,

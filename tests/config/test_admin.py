@@ -176,6 +176,7 @@ PRESSES = [
     ("gateway.key", "revoke"),
     ("webhooks.inboundevent", "process_again"),
     ("leads.erasure", "close"),
+    ("leads.import", "undo"),
     ("leads.lead", "not_a_duplicate"),
     ("leads.export", "again"),
     ("leads.export", "remove"),
