@@ -31,3 +31,5 @@ def register() -> None:
     personal.register("integrations.Delivery", "deliveries", _deliveries_forget)
     configured = "what people configured, not about leads"
     personal.harmless(configured, "integrations.Connector", "integrations.Credential", "integrations.ConnectorState")
+    personal.harmless(configured, "integrations.MappingVersion")
+    personal.harmless("says which deliveries are meant by connector, state and reason", "integrations.Sweep")

@@ -12,6 +12,7 @@ from django.db import transaction
 from gateway.models import Client
 from integrations import outbox
 from integrations.models import Connector, Delivery
+from integrations.subscriptions import SUBSCRIBE
 from leads import routing
 from leads.identity import NotAnIdentifier, email_normalized
 from leads.models import Activity, Consent, Lead
@@ -171,18 +172,26 @@ def _changes(before: Mapping[str, bool], after: Mapping[str, bool]) -> dict[str,
 
 def _tell(lead: Lead, purposes: Mapping[str, bool]) -> None:
     """Put deliveries in where the lead goes now; what waits where it no longer goes is skipped."""
-    wanted = routing.wanted(lead, routing.routes(), purposes)
+    known = set(Delivery.objects.for_subject("lead", lead.pk).values_list("connector_id", flat=True))
+    wanted = [_heard(want, known) for want in routing.wanted(lead, routing.routes(), purposes)]
     unwanted = {want.connector_id for want in wanted if want.skipped_because}
     waiting = Delivery.objects.filter(
         subject_kind="lead", subject_id=lead.pk, connector__in=unwanted, state=Delivery.State.WAITING
     )
-    waiting.exclude(operation=outbox.ERASE).update(**outbox.closing(Delivery.State.SKIPPED, "filtered"))
+    waiting.exclude(operation__in=[outbox.ERASE, SUBSCRIBE]).update(
+        **outbox.closing(Delivery.State.SKIPPED, "filtered")
+    )
     sent = [want for want in wanted if not want.skipped_because]
-    known = set(Delivery.objects.for_subject("lead", lead.pk).values_list("connector_id", flat=True))
     # Who never heard of the lead hears of it now if the consent is what was missing, and is marked if not.
     outbox.put([*sent, *(want for want in wanted if want.skipped_because and want.connector_id not in known)])
     for connector_id in {want.connector_id for want in sent}:
         wakeups.wake("connector", str(connector_id))
+
+
+def _heard(want: outbox.Wanted, known: Collection[uuid.UUID]) -> outbox.Wanted:
+    """A subscription where the lead is known follows its consent: who withdraws has to be taken back there."""
+    is_followed = want.operation == SUBSCRIBE and want.connector_id in known
+    return replace(want, skipped_because="") if is_followed else want
 
 
 def consent_withdraw(*, lead: Lead, purpose: str, source: str, who: str = "", client: Client | None = None) -> Lead:

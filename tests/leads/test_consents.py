@@ -137,6 +137,14 @@ def test_a_withdrawal_reaches_every_connector_that_takes_the_lead(client_row):
     assert contact.consents == {"news": False}
 
 
+def test_a_withdrawal_is_told_where_the_lead_was_subscribed(client_row):
+    ConnectorFactory(name="News", operations=["subscribe"], lead_filter=NEWS)
+    lead = captured(client_row, YES)
+    Delivery.objects.update(state="delivered")
+    consents.consent_withdraw(lead=lead, purpose="news", source="admin")
+    assert states(lead) == [("News", "subscribe", "waiting")]
+
+
 def test_a_withdrawal_stands_in_the_story(client_row):
     lead = captured(client_row, YES)
     consents.consent_withdraw(lead=lead, purpose="news", source="admin", who="ana")
