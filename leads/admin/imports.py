@@ -130,6 +130,9 @@ class ImportAdmin(RecordAdmin):
         run = self._found(request, pk)
         if request.method != "POST" or not self.has_press_permission(request, run):
             raise PermissionDenied
+        if run.state != State.DRAFT or not jobs.path_of(run).exists():
+            self.say(request, "This import was begun already; its columns stay as they are.", is_good=False)
+            return HttpResponseRedirect(reverse("admin:leads_import_change", args=(pk,)))
         headers = [each["header"] for each in services.examples(run)]
         asked = {name: request.POST.get(f"column-{index}", "") for index, name in enumerate(headers)}
         matched = {name: target for name, target in asked.items() if target in matching.TARGETS}
@@ -147,8 +150,11 @@ class ImportAdmin(RecordAdmin):
         """Send the rows that were not taken, each with its reason."""
         run = self._found(request, pk)
         file = jobs.errors_of(run)
-        if not self.has_press_permission(request, run) or not file.exists():
-            raise Http404
+        if not self.has_press_permission(request, run):
+            raise PermissionDenied
+        if not file.exists():
+            self.say(request, "There is no such file any more: it is kept for 30 days.", is_good=False)
+            return HttpResponseRedirect(reverse("admin:leads_import_change", args=(pk,)))
         self.log_change(request, run, "Downloaded the rows that were not taken.")
         return FileResponse(file.open("rb"), as_attachment=True, filename="not-taken.csv", content_type="text/csv")
 

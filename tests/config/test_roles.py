@@ -53,6 +53,16 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         url__leads_lead_erase={A},
     ),
     "leads.Erasure": record(A, press__close={A}),
+    "leads.Import": record(
+        A,
+        add={A},
+        press__start={A},
+        press__go_on={A},
+        press__undo={A},
+        url__leads_import_match={A},
+        url__leads_import_progress={A},
+        url__leads_import_errors={A},
+    ),
     "leads.Export": record(
         A,
         N,
@@ -159,6 +169,9 @@ CALLS: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
     "leads_lead_consents": ("get", lambda row: (row.pk,), {}),
     "leads_lead_withdraw": ("post", lambda row: (row.pk,), {"purpose": HOSTILE[:64]}),
     "leads_lead_erase": ("get", lambda row: (row.pk,), {}),
+    "leads_import_match": ("post", lambda row: (row.pk,), {}),
+    "leads_import_progress": ("get", lambda row: (row.pk,), {}),
+    "leads_import_errors": ("get", lambda row: (row.pk,), {}),
     "leads_export_progress": ("get", lambda row: (row.pk,), {}),
     "leads_export_download": ("get", lambda row: (row.pk, "token"), {}),
     "leads_export_dictionary": ("get", lambda row: (row.pk,), {}),
@@ -167,6 +180,7 @@ CALLS: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
 
 # Addresses of the whole site; what they show depends on the pages above, or on nothing.
 SITE = {
+    "funnel",
     "index",
     "login",
     "logout",
