@@ -23,7 +23,8 @@ UNANSWERED_WAIT = timedelta(seconds=2 * TOTAL_SECONDS)
 def give_back(delivery: Delivery, state: State = State.WAITING, **values: Any) -> bool:
     """Let a claimed delivery wait again, for its time or a person; False where somebody has claimed it since.
 
-    Where a newer one waits already, that one takes over its tries and time; one that an erasure came after is given up.
+    Where a newer one waits already, that one takes over its tries, its time and why it waits; one that an erasure came
+    after is given up.
     """
     if Delivery.objects.filter(pk=delivery.pk).erased_since().exists():
         return Delivery.objects.settle(delivery, **{**values, **outbox.closing(State.CANCELLED, "erased")})
@@ -32,10 +33,12 @@ def give_back(delivery: Delivery, state: State = State.WAITING, **values: Any) -
             return Delivery.objects.settle(delivery, **{**values, "state": state})
     except IntegrityError:
         unanswered_at = values.get("unanswered_at", delivery.unanswered_at)
+        why = {name: values[name] for name in ("reason", "vendor_words", "field") if values.get(name)}
         _same(delivery).filter(state=State.WAITING).update(
             tries=Greatest("tries", values.get("tries", delivery.tries)),
             due_at=Greatest("due_at", values.get("due_at", delivery.due_at)),
             **({"unanswered_at": unanswered_at} if unanswered_at else {}),
+            **why,
         )
         return Delivery.objects.settle(delivery, **{**values, **outbox.closing(State.SUPERSEDED)})
 

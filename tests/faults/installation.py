@@ -64,14 +64,14 @@ class Installation(DemoServer):
         """Start a scenario: the vendor as new and trusted, nothing sent yet."""
         self.is_sound = False
         self.sandbox.clear_faults()
-        self._await_quiet()
+        self._await_quiet("the scenario before to have ended", _GIVE_UP_SECONDS)
         self._earlier |= {capture.email for capture in self.history.captures}
         self.history = History()
         self.sandbox.reset()
         self.forget_trouble()
 
-    def _await_quiet(self) -> None:
-        """Wait until the scenario before has ended: nothing is due, under way or held by the vendor.
+    def _await_quiet(self, what: str, seconds: float) -> None:
+        """Wait until nothing is due, under way or held by the vendor.
 
         Who lost a lease meanwhile may have one more thing to say a moment after its call: looked at more than once.
         """
@@ -82,7 +82,7 @@ class Installation(DemoServer):
             quiet_looks = quiet_looks + 1 if self.settled() and not self.request_open() else 0
             return quiet_looks > _QUIET_LOOKS
 
-        wait_for(is_quiet, "the scenario before to have ended", _GIVE_UP_SECONDS)
+        wait_for(is_quiet, what, seconds)
 
     def execute(self, sql: str) -> int:
         """Change the database past the program; returns how many rows."""
@@ -196,7 +196,7 @@ class Installation(DemoServer):
         """Let the dust settle and fail on every broken promise."""
         if not held:
             with suppress(AssertionError):
-                wait_for(self.settled, "settled", seconds)
+                self._await_quiet("the dust to have settled", seconds)
         world = self._world()
         assert self.history.promised, "nothing was accepted: the scenario shows nothing"
         findings = check(self.history, world, held=held)

@@ -44,12 +44,14 @@ def test_a_worker_that_wakes_up_does_not_send_what_another_has_taken(house):
     house.stand_still(first)
     try:
         house.another_worker()
-        for capture in (hung, *packed):
-            newer = house.capture(capture.email)
+        newest = [house.capture(capture.email) for capture in (hung, *packed)]
+        for newer in newest:
             wait_for(lambda newer=newer: _name_there(house, newer.email) == newer.first_name, "the newer word there")
         house.sandbox.clear_faults()
+        wait_for(lambda: _name_there(house, hung.email) == hung.first_name, "the word that hung")
     finally:
         os.kill(first, signal.SIGCONT)
+    wait_for(lambda: _name_there(house, hung.email) == newest[0].first_name, "the newer word again")
 
     house.check()
     for capture in packed:

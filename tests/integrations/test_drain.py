@@ -186,6 +186,8 @@ def test_a_delivery_that_must_wait_again_yields_to_a_newer_one(sandbox, crm, cli
     deliveries.give_back(claimed, tries=3)
     states = dict(Delivery.objects.filter(subject_id=lead.pk).values_list("state", "tries"))
     assert states == {"superseded": 3, "waiting": 3}
+    waiting = Delivery.objects.filter(state="waiting")
+    assert set(waiting.values_list("reason", flat=True)) == {"retry_later"}, "what waits says why"
 
 
 def test_a_partial_refusal_delivers_the_rest(sandbox, crm, client_row):
