@@ -183,7 +183,7 @@ def test_a_delivery_that_must_wait_again_yields_to_a_newer_one(sandbox, crm, cli
     lead = capture(client_row)
     [claimed] = Delivery.objects.claim_batch(crm.pk, 10)
     capture(client_row, first_name="Anna")
-    deliveries.give_back(claimed, tries=3)
+    deliveries.give_back(claimed, tries=3, reason="retry_later")
     states = dict(Delivery.objects.filter(subject_id=lead.pk).values_list("state", "tries"))
     assert states == {"superseded": 3, "waiting": 3}
     waiting = Delivery.objects.filter(state="waiting")
