@@ -1,6 +1,6 @@
 """Runs a program that ends with whoever started it, even if that one is killed (Linux; elsewhere it just runs it).
 
-python -m config.tether PROGRAM [ARGUMENT …]
+python -m config.tether STARTER PROGRAM [ARGUMENT …]
 """
 
 import ctypes
@@ -12,9 +12,10 @@ import sys
 _PR_SET_PDEATHSIG = 1
 
 if __name__ == "__main__":
-    starter = os.getppid()
+    # Told, not asked for: whoever is killed before this line has run is our parent no more.
+    starter, *program = sys.argv[1:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != starter:
+        if os.getppid() != int(starter):
             sys.exit(0)
-    os.execv(sys.argv[1], sys.argv[1:])  # noqa: S606 (the program is named by our own supervisor)
+    os.execv(program[0], program)  # noqa: S606 (the program is named by our own supervisor)

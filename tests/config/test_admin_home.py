@@ -26,7 +26,7 @@ from tests.factories import (
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db]
 
-MOST_QUERIES = 17
+MOST_QUERIES = 18
 NEEDS_YOU = {"state": Delivery.State.NEEDS_YOU, "reason": "unknown_field", "field": "utm_src", "tries": 4}
 
 

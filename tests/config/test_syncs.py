@@ -118,7 +118,8 @@ class TestPage:
         figures_of(admin_browser, crm)
         with CaptureQueriesContext(connection) as captured:
             figures_of(admin_browser, crm)
-        assert len(captured) <= 8
+        # Four of them say who asks, from where, and whether their second factor is due.
+        assert len(captured) <= 9
 
     def test_everything_hostile_is_still_text(self, admin_browser: Client):
         hostile_rows()

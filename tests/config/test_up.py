@@ -235,7 +235,11 @@ def test_nothing_outlives_a_supervisor_that_is_killed(demo):
     os.kill(demo.pid, signal.SIGKILL)
 
     demo.wait()
-    wait_for(lambda: not demo.processes(), "no process left")
+    try:
+        wait_for(lambda: not demo.processes(), "no process left")
+    except AssertionError as err:
+        left = [Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ") for pid in demo.processes()]
+        raise AssertionError(f"{err}: {left}") from err
     assert _is_free(demo.port)
 
 

@@ -168,7 +168,7 @@ def _shapes():
         ("60", 60),
         (format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True), 90),
         ("0", 0),
-        ("1.5", 0),
+        ("1.5", 1.5),
         ("-7", 0),
         ("soon", 0),
         ("٣", 0),
