@@ -124,7 +124,8 @@ class Installation(DemoServer):
 
     def another_worker(self) -> int:
         """Start one more worker beside the supervisor's; returns its number."""
-        command = [sys.executable, "-m", "config.tether", str(os.getpid()), sys.executable, "manage.py", "worker", "--demo"]
+        tethered = [sys.executable, "-m", "config.tether", str(os.getpid())]
+        command = [*tethered, sys.executable, "manage.py", "worker", "--demo"]
         with (self.data_dir / "others.log").open("ab") as log:
             process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
