@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -103,8 +103,4 @@ def shown(connector: Connector) -> Sweep | None:
     return newest
 
 
-def _due(now: datetime, limit: int) -> Sequence[str]:
-    return [str(pk) for pk in Sweep.objects.claimable(now).values_list("pk", flat=True)[:limit]]
-
-
-WORK = jobs.Kind(KIND, _due, lambda: Sweep.objects.next_due_at(), lambda id: run(uuid.UUID(id)))
+WORK = jobs.Kind(KIND, lambda now, limit: Sweep.objects.look(now, limit), lambda id: run(uuid.UUID(id)))

@@ -121,14 +121,9 @@ def _hashes(who: "LeadData", client_id: Any) -> list[str]:
     return [*hashes, *([person_hash(f"reference {client_id}", who.reference)] if who.reference else [])]
 
 
-def due(now: datetime, limit: int) -> Sequence[str]:
-    """List erasures that have work now."""
-    return [str(pk) for pk in Erasure.objects.claimable(now).order_by("due_at").values_list("pk", flat=True)[:limit]]
-
-
-def next_due_at() -> datetime | None:
-    """Return when the next one has."""
-    return Erasure.objects.next_due_at()
+def look(now: datetime, limit: int) -> jobs.Look:
+    """Return which erasures have work."""
+    return Erasure.objects.look(now, limit)
 
 
 def run(id: str) -> None:
@@ -271,4 +266,4 @@ def exports_forget(who: Person) -> int:
     return count
 
 
-WORK = jobs.Kind(KIND, due, next_due_at, run)
+WORK = jobs.Kind(KIND, look, run)

@@ -1,7 +1,7 @@
 """Domain events: what must travel up the house."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -51,16 +51,10 @@ def publish(type: str, subject: str = "", data: dict[str, Any] | None = None) ->
     return event
 
 
-def _due(now: datetime, limit: int) -> Sequence[str]:
+def _look(now: datetime, limit: int) -> jobs.Look:
     from runtime.models import Event
 
-    return [str(id) for id in Event.objects.claimable(now).order_by("due_at").values_list("pk", flat=True)[:limit]]
-
-
-def _next_due_at() -> datetime | None:
-    from runtime.models import Event
-
-    return Event.objects.next_due_at()
+    return Event.objects.look(now, limit)
 
 
 def _run(id: str) -> None:
@@ -104,4 +98,4 @@ def forget(who: "Person") -> int:
     return Event.objects.filter(mentioned).update(data={}, subject="") if mentioned is not None else 0
 
 
-WORK = jobs.Kind("event", _due, _next_due_at, _run)
+WORK = jobs.Kind("event", _look, _run)

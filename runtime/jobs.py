@@ -37,6 +37,14 @@ class JobQuerySet(models.QuerySet[JobT]):
         lapse = self.filter(state=self.model.CLAIMED).aggregate(at=models.Min("lease_until"))["at"]
         return min((at for at in (due, lapse) if at is not None), default=None)
 
+    def look(self, now: datetime, limit: int, *, called: str = "pk") -> "Look":
+        """Return what is claimable by what work is called by; asked for only where the first one is due."""
+        next_at = self.next_due_at()
+        if next_at is None or next_at > now:
+            return Look(next_at=next_at)
+        due = self.claimable(now).order_by("due_at").values_list(called, flat=True)
+        return Look([str(id) for id in due[:limit]])
+
     def claim(self, limit: int = 1, lease_seconds: float = LEASE_SECONDS) -> list[JobT]:
         """Take up to `limit` claimable rows of this queryset; committed when this returns.
 
@@ -59,18 +67,24 @@ class JobQuerySet(models.QuerySet[JobT]):
         return bool(mine.update(**{"lease_until": None, **values}))
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at a kind's rows found: ids of what is due or, where nothing is, when something will be."""
+
+    due: Sequence[str] = ()
+    next_at: datetime | None = None
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of durable work.
 
-    `due(now, limit)` lists ids that have work now; `next_due_at()` says when there will be some; `run(id)` does the
-    work of one id and returns when nothing is due for it any more. All three may be called at any time, twice or
-    not at all: the rows decide.
+    `look(now, limit)` says which ids have work now, or when some will; `run(id)` does the work of one id and returns
+    when nothing is due for it any more. Both may be called at any time, twice or not at all: the rows decide.
     """
 
     name: str
-    due: Callable[[datetime, int], Sequence[str]]
-    next_due_at: Callable[[], datetime | None]
+    look: Callable[[datetime, int], Look]
     run: Callable[[str], None]
 
 

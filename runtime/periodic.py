@@ -1,6 +1,6 @@
 """Periodic work: rows with a due time, claimed like everything else, so that it runs once however many workers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -45,16 +45,10 @@ def ensure_rows() -> None:
     PeriodicJob.objects.bulk_create([PeriodicJob(name=name) for name in sorted(_chores)], ignore_conflicts=True)
 
 
-def _due(now: datetime, limit: int) -> Sequence[str]:
+def _look(now: datetime, limit: int) -> jobs.Look:
     from runtime.models import PeriodicJob
 
-    return list(PeriodicJob.objects.claimable(now).filter(name__in=_chores).values_list("name", flat=True)[:limit])
-
-
-def _next_due_at() -> datetime | None:
-    from runtime.models import PeriodicJob
-
-    return PeriodicJob.objects.filter(name__in=_chores).next_due_at()
+    return PeriodicJob.objects.filter(name__in=_chores).look(now, limit, called="name")
 
 
 def _run(name: str) -> None:
@@ -73,7 +67,7 @@ def _run(name: str) -> None:
         )
 
 
-WORK = jobs.Kind("periodic", _due, _next_due_at, _run)
+WORK = jobs.Kind("periodic", _look, _run)
 
 
 _PRUNED_AT_ONCE = 500

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -53,9 +52,8 @@ class Clock(threading.Thread):
             try:
                 close_old_connections()
                 started = time.monotonic()
-                self._announce_due()
+                seconds = self._announce_due()
                 self._say_alive()
-                seconds = self._seconds_to_next()
                 # Where rows become due all the time, looking may take a fifth of one core at the most.
                 self._stopped.wait(max(seconds, _REST * (time.monotonic() - started)))
             except DatabaseError as err:
@@ -63,28 +61,26 @@ class Clock(threading.Thread):
                 connection.close()
                 self._stopped.wait(_LONGEST_SLEEP_SECONDS)
 
-    def _announce_due(self) -> None:
+    def _announce_due(self) -> float:
+        """Announce what is due; returns the seconds to the next look."""
         ticks = time.monotonic()
         self._announced = {key: at for key, at in self._announced.items() if ticks - at < _ANNOUNCED_SECONDS}
-        for kind, id in self._due():
-            if (kind, id) in self._announced:
-                continue
-            self._announced[kind, id] = ticks
-            if not wakeups.current().send(kind, id):
-                self._without_broker.submit(_run_without_broker, kind, id)
-
-    def _due(self) -> Iterator[tuple[str, str]]:
-        now = db_now()
+        seconds = _LONGEST_SLEEP_SECONDS
         for kind in jobs.kinds():
-            for id in kind.due(now, _DUE_AT_ONCE):
-                yield kind.name, id
+            now = db_now()
+            look = kind.look(now, _DUE_AT_ONCE)
+            for id in look.due:
+                self._announce(kind.name, id, ticks)
+            if look.next_at is not None:
+                seconds = min(seconds, (look.next_at - now).total_seconds())
+        return seconds
 
-    def _seconds_to_next(self) -> float:
-        now = db_now()
-        times = [at for at in (kind.next_due_at() for kind in jobs.kinds()) if at is not None]
-        # What is due already has been announced.
-        ahead = [(at - now).total_seconds() for at in times if at > now]
-        return min([*ahead, _LONGEST_SLEEP_SECONDS])
+    def _announce(self, kind: str, id: str, ticks: float) -> None:
+        if (kind, id) in self._announced:
+            return
+        self._announced[kind, id] = ticks
+        if not wakeups.current().send(kind, id):
+            self._without_broker.submit(_run_without_broker, kind, id)
 
     def _say_alive(self) -> None:
         if time.monotonic() - self._seen_at < _SEEN_EVERY_SECONDS:

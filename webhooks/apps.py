@@ -18,5 +18,5 @@ class WebhooksConfig(AppConfig):
         from webhooks.models import Source
 
         audit.track(Source, hidden=("token_digest",))
-        register(Kind(services.KIND, jobs.due, jobs.next_due_at, jobs.run))
+        register(Kind(services.KIND, jobs.look, jobs.run))
         personal.register()

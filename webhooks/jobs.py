@@ -1,6 +1,5 @@
 """Turns inbound events into domain events."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -9,6 +8,7 @@ from django.db import transaction
 from gateway.parsing import loads
 from runtime import events
 from runtime.clock import db_now
+from runtime.jobs import Look
 from webhooks import reading
 from webhooks.models import InboundEvent
 
@@ -20,15 +20,9 @@ _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(hours=1)
 
 
-def due(now: datetime, limit: int) -> Sequence[str]:
-    """List events that wait to be read."""
-    claimable = InboundEvent.objects.claimable(now).order_by("due_at")
-    return [str(id) for id in claimable.values_list("pk", flat=True)[:limit]]
-
-
-def next_due_at() -> datetime | None:
-    """Return when the next one waits to be read."""
-    return InboundEvent.objects.next_due_at()
+def look(now: datetime, limit: int) -> Look:
+    """Return which events wait to be read."""
+    return InboundEvent.objects.look(now, limit)
 
 
 def run(id: str) -> None:

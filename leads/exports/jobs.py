@@ -49,14 +49,9 @@ def path_of(export: Export) -> Path:
     return folder() / f"{export.pk}.{export.format}"
 
 
-def due(now: datetime, limit: int) -> Sequence[str]:
-    """List exports that wait to be written."""
-    return [str(pk) for pk in Export.objects.claimable(now).order_by("due_at").values_list("pk", flat=True)[:limit]]
-
-
-def next_due_at() -> datetime | None:
-    """Return when the next one waits."""
-    return Export.objects.next_due_at()
+def look(now: datetime, limit: int) -> jobs.Look:
+    """Return which exports wait to be written."""
+    return Export.objects.look(now, limit)
 
 
 def run(id: str) -> None:
@@ -168,4 +163,4 @@ def _sweep(export: Export) -> None:
             shutil.rmtree(part, ignore_errors=True)
 
 
-WORK = jobs.Kind(KIND, due, next_due_at, run)
+WORK = jobs.Kind(KIND, look, run)

@@ -53,14 +53,9 @@ def errors_of(run: Import) -> Path:
     return folder() / f"{run.pk}.errors.csv"
 
 
-def due(now: datetime, limit: int) -> Sequence[str]:
-    """List imports that wait."""
-    return [str(pk) for pk in Import.objects.claimable(now).order_by("due_at").values_list("pk", flat=True)[:limit]]
-
-
-def next_due_at() -> datetime | None:
-    """Return when the next one waits."""
-    return Import.objects.next_due_at()
+def look(now: datetime, limit: int) -> jobs.Look:
+    """Return which imports wait."""
+    return Import.objects.look(now, limit)
 
 
 def run(id: str) -> None:
@@ -237,4 +232,4 @@ def keep(run: Import, upload: Iterator[bytes]) -> None:
     shutil.move(part, path)
 
 
-WORK = jobs.Kind(KIND, due, next_due_at, run)
+WORK = jobs.Kind(KIND, look, run)

@@ -35,7 +35,7 @@ def test_without_a_broker_leads_are_taken_as_before_and_delivered(house):
 
 
 def test_a_broker_wiped_under_its_users_loses_nothing_and_carries_hints_again(house):
-    """Guards: the clock finds due work that nobody announced (red without `Clock._announce_due`); consumers notice
+    """Guards: the clock finds due work that nobody announced (red without `Clock._announce`); consumers notice
     that their queue is gone. The clock alone takes up to a second: what is faster, three times in a row, was announced.
     """
     house.capture()

@@ -70,9 +70,9 @@ def test_a_vendor_that_never_comes_back_leaves_nobody_without_a_word(sandbox, cr
 def _work_until(crm, at):
     """Do what a worker does until then: sleep until something is due, and do it."""
     while (now := db_now()) < at:
-        if WORK.due(now, 10):
+        if WORK.look(now, 10).due:
             drain(crm.pk)
-        due_at = WORK.next_due_at()
+        due_at = WORK.look(db_now(), 10).next_at
         held = ConnectorState.objects.filter(pk=crm.pk, held_until__gt=now).exists()
         assert due_at or not held
         wait = (min(due_at, at) if due_at else at) - db_now()

@@ -96,10 +96,10 @@ def test_what_waits_behind_it_keeps_no_worker_busy_and_goes_as_soon_as_it_is_thr
     drain(crm.pk)
     capture(client_row, message="again")
     drain(crm.pk)
-    assert drainer.WORK.due(db_now(), 10) == []
-    next_due_at = drainer.WORK.next_due_at()
-    assert next_due_at is not None
-    assert (next_due_at - db_now()).total_seconds() > 5
+    look = drainer.WORK.look(db_now(), 10)
+    assert look.due == ()
+    assert look.next_at is not None
+    assert (look.next_at - db_now()).total_seconds() > 5
     vendor.is_done = True
     later(seconds=31)
     drain(crm.pk)

@@ -51,12 +51,12 @@ def test_many_are_done_in_the_background_with_progress(crm, pages_of_three):
     assert count("waiting") == 0
     row = sweeps.shown(crm)
     assert (row.total, row.seen) == (8, 0)
-    assert sweeps.WORK.due(db_now(), 10) == [str(row.pk)]
+    assert sweeps.WORK.look(db_now(), 10).due == [str(row.pk)]
     sweeps.WORK.run(str(row.pk))
     row = sweeps.shown(crm)
     assert (row.state, row.seen, row.changed) == ("done", 8, 8)
     assert (count("waiting"), count("needs_you")) == (8, 4)
-    assert sweeps.WORK.due(db_now(), 10) == []
+    assert not sweeps.WORK.look(db_now(), 10).due
 
 
 def test_a_worker_that_dies_leaves_it_to_be_gone_on_with_where_it_was(crm, pages_of_three, later):
@@ -64,7 +64,7 @@ def test_a_worker_that_dies_leaves_it_to_be_gone_on_with_where_it_was(crm, pages
     begin(crm)
     [dead] = Sweep.objects.claim(lease_seconds=20)
     assert sweeps._next_page(dead)
-    assert sweeps.WORK.due(db_now(), 10) == [], "somebody holds it"
+    assert not sweeps.WORK.look(db_now(), 10).due, "somebody holds it"
     later(seconds=21)
     # Whoever goes on doesn't begin anew: this one would be found again.
     Delivery.objects.filter(pk=rows[0].pk).update(state="needs_you")

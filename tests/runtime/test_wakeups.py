@@ -21,7 +21,7 @@ def sent(monkeypatch) -> list[tuple[str, str]]:
 
 
 def use(monkeypatch, run) -> None:
-    kind = jobs.Kind("thing", lambda now, limit: [], lambda: None, run)
+    kind = jobs.Kind("thing", lambda now, limit: jobs.Look(), run)
     monkeypatch.setitem(jobs._kinds, "thing", kind)
 
 

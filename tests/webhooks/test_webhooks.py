@@ -1,5 +1,6 @@
 import json
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -189,8 +190,8 @@ def test_what_is_due_is_listed_for_the_workers():
     waiting = InboundEventFactory()
     InboundEventFactory(state="processed")
 
-    assert jobs.due(waiting.due_at, 10) == [str(waiting.pk)]
-    assert jobs.next_due_at() == waiting.due_at
+    assert jobs.look(waiting.due_at, 10).due == [str(waiting.pk)]
+    assert jobs.look(waiting.due_at - timedelta(seconds=1), 10).next_at == waiting.due_at
 
 
 @pytest.mark.db

@@ -139,8 +139,7 @@ def _claim(connector: Connector) -> list[uuid.UUID]:
 def _look() -> None:
     now = db_now()
     for kind in jobs.kinds():
-        kind.due(now, 500)
-        kind.next_due_at()
+        kind.look(now, 500)
 
 
 def _median_ms(call: Callable[[], Any], times: int) -> float:
