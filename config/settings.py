@@ -34,7 +34,7 @@ METRICS_TOKEN = env_str("METRICS_TOKEN")
 METRICS_DIR = str(private_folder(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(DATA_DIR / "metrics"))))
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "runtime.cache.RedisCache",
         "LOCATION": CACHE_URL,
         "KEY_PREFIX": INSTALLATION,
         # A server that hangs must not hang a request: without an answer, limits fail open.
