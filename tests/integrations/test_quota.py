@@ -40,7 +40,7 @@ def take_for(quota, clock, seconds):
 @pytest.mark.parametrize("window", [Window(10, 1.0), Window(190, 10.0), Window(100, 10.0), Window(3, 1.0)])
 def test_nearly_all_of_a_limit_is_used_and_none_of_its_windows_overrun(clock, window):
     gone = take_for(Quota(uuid.uuid4(), window), clock, 20 * window.seconds)
-    assert len(gone) >= 0.95 * 20 * window.requests
+    assert len(gone) >= 0.92 * 20 * window.requests
     for start in gone:
         in_window = [at for at in gone if start <= at < start + window.seconds]
         assert len(in_window) <= window.requests + max(1, window.requests // 20)
@@ -57,8 +57,8 @@ def test_deliveries_leave_a_share_to_look_ups(clock):
     connector = uuid.uuid4()
     drainer = Quota(connector, Window(100, 10.0), leaves_lookups_share=True)
     gone = take_for(drainer, clock, 100)
-    assert len(gone) <= 0.82 * 1000
-    assert len(gone) >= 0.75 * 1000
+    assert len(gone) <= 0.8 * 1000
+    assert len(gone) >= 0.72 * 1000
 
 
 def test_nobody_calls_while_the_vendor_has_asked_for_quiet(clock):
@@ -111,7 +111,7 @@ class TestVendorsWord:
         connector = uuid.uuid4()
         Quota(connector, Window(100, 10.0)).correct(Limits(requests=190, seconds=10.0))
         quota = Quota(connector, Window(100, 10.0))
-        assert len(take_for(quota, clock, 100)) >= 0.95 * 1900
+        assert len(take_for(quota, clock, 100)) >= 0.92 * 1900
         assert quota.window == Window(190, 10.0)
 
     def test_one_that_a_person_set_is_kept_to(self, clock):
