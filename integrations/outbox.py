@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce, Greatest
 from runtime import turns
 from runtime.clock import db_now
 from runtime.ids import uuid7
-from runtime.inserts import adapter, insert_values
+from runtime.inserts import adapter, insert_values, rows_of
 from runtime.jobs import LEASE_SECONDS, JobQuerySet
 
 if TYPE_CHECKING:
@@ -203,16 +203,14 @@ def _settle_some(rows: "Sequence[Delivery]", own: Sequence[str], same: Mapping[s
     from integrations.models import Delivery
 
     names = ("id", "fence", *own)
-    adapters = [(name, adapter(Delivery, name)) for name in names]
-    values = [adapt(getattr(row, name)) for row in rows for name, adapt in adapters]
+    query, parameters = rows_of(Delivery, names, [[getattr(row, name) for name in names] for row in rows])
     constants = [adapter(Delivery, name)(value) for name, value in same.items()]
-    sets = [f"{name} = %s" for name in same] + [f"{name} = v.column{at}" for at, name in enumerate(own, 3)]
-    marks = f"({', '.join(['%s'] * len(names))})"
+    sets = [f"{name} = %s" for name in same] + [f"{name} = told_{name}" for name in own]
     sql = (
-        f"UPDATE {Delivery._meta.db_table} AS d SET {', '.join(sets)} "
-        f"FROM (VALUES {', '.join([marks] * len(rows))}) AS v "
-        "WHERE d.id = v.column1 AND d.fence = v.column2 AND d.state IN ('sending', 'confirming') RETURNING id"
+        f"WITH told({', '.join(f'told_{name}' for name in names)}) AS ({query}) "
+        f"UPDATE {Delivery._meta.db_table} SET {', '.join(sets)} FROM told "
+        "WHERE id = told_id AND fence = told_fence AND state IN ('sending', 'confirming') RETURNING id"
     )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*constants, *values])
+        cursor.execute(sql, [*parameters, *constants])
         return {uuid.UUID(str(row[0])) for row in cursor.fetchall()}
