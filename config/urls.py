@@ -5,11 +5,12 @@ from django.urls import include, path
 
 from config import demo_chat
 
+# Leads stand first: every include that is tried in vain is a list of what was tried, a tenth of a capture.
 urlpatterns = [
-    path("", include("gateway.urls")),
     path("v1/", include("leads.urls")),
     path("v1/", include("engine.urls")),
     path("v1/", include("webhooks.urls")),
+    path("", include("gateway.urls")),
     path("demo/chat", demo_chat.page, name="demo-chat"),
     path("demo/<str:name>", demo_chat.page, name="demo-chat-file"),
     path("admin/", admin.site.urls),

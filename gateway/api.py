@@ -1,11 +1,13 @@
 """What every view and serializer of the API is built on."""
 
+import json
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, ClassVar, cast
 
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.http import HttpResponse
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.fields import SkipField, empty, get_error_detail
@@ -19,6 +21,7 @@ from gateway.authentication import Caller
 
 _METHODS = ["get", "post", "put", "patch", "delete"]
 _MOST_UNKNOWN = 20
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 class JsonOnly(BaseContentNegotiation):
@@ -32,6 +35,12 @@ class JsonOnly(BaseContentNegotiation):
     ) -> tuple[BaseRenderer, str]:
         renderer = next(iter(renderers))
         return renderer, str(renderer.media_type)
+
+
+def json_answer(body: Mapping[str, Any], status: int) -> HttpResponse:
+    """Return an answer of plain JSON values that is written already: DRF's own costs a tenth of a capture."""
+    content = _ENCODER.encode(body).encode()
+    return HttpResponse(content, content_type="application/json", status=status)
 
 
 class ApiView(APIView):

@@ -1,5 +1,6 @@
 """Figures of the front door, and the page they are read from."""
 
+import functools
 import time
 from collections.abc import Iterator
 from hmac import compare_digest
@@ -32,9 +33,15 @@ _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 def observe(*, method: str, route: str, status: int, seconds: float) -> None:
     """Count one answered request; `route` is a pattern, empty for an address that doesn't exist."""
-    route = route or "unknown"
-    _REQUESTS.labels(method if method in _METHODS else "other", route, str(status)).inc()
-    _SECONDS.labels(route).observe(seconds)
+    counter, seconds_of = _figures(method if method in _METHODS else "other", route or "unknown", status)
+    counter.inc()
+    seconds_of.observe(seconds)
+
+
+@functools.cache
+def _figures(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """Return the figures of one kind of answer; there are as many as routes, methods and statuses we know."""
+    return _REQUESTS.labels(method, route, str(status)), _SECONDS.labels(route)
 
 
 @never_cache

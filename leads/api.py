@@ -5,13 +5,14 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateway import idempotency
-from gateway.api import ApiView
+from gateway.api import ApiView, json_answer
 from gateway.authentication import Caller
 from gateway.problems import Problem, flatten
 from leads import visitors
@@ -61,7 +62,7 @@ class LeadsView(ApiView):
             202: OpenApiResponse(CaptureAnswer, "Taken; a publishable key is not told whether the person is known"),
         },
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         """Take a lead; it reaches every connected system that wants it, whatever happens in between.
 
         A page (publishable key or session) is answered 202 with an opaque id, whether we know the person or not. It may
@@ -75,7 +76,7 @@ class LeadsView(ApiView):
         finally:
             visitors.hold(started)
 
-    def _capture(self, request: Request) -> Response:
+    def _capture(self, request: Request) -> HttpResponse:
         caller, route = self.caller, _route_of(self.caller)
         attempt = idempotency.attempt(request, route)
         if attempt.stored:
@@ -100,9 +101,9 @@ class LeadsView(ApiView):
         except idempotency.Raced:
             return _replay(idempotency.attempt(request, route))
         if caller.is_visitor:
-            return Response({"id": str(capture.activity.pk)}, status=202)
+            return json_answer({"id": str(capture.activity.pk)}, status=202)
         body = capture_answer(capture.lead, capture.created, capture.deliveries)
-        return Response(body, status=_status(capture, caller))
+        return json_answer(body, status=_status(capture, caller))
 
 
 class LeadBatchView(ApiView):

@@ -1,5 +1,6 @@
 """The one source of due and lease times."""
 
+import functools
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -16,13 +17,19 @@ _lock = threading.Lock()
 _measured: tuple[datetime, float] | None = None
 
 
+@functools.cache
+def _is_this_machines() -> bool:
+    """Say whether the database has this machine's clock; asked thousands of times a second, and never different."""
+    return connection.vendor == "sqlite"
+
+
 def db_now() -> datetime:
     """Return the database server's time (aware, UTC).
 
     On SQLite that is this machine's clock. On PostgreSQL it is measured every few seconds and carried on by the
     monotonic clock in between, so that it costs no statement per row and a jump of the local clock does no harm.
     """
-    if connection.vendor == "sqlite":
+    if _is_this_machines():
         return datetime.now(UTC) + offset
     global _measured
     with _lock:
