@@ -66,6 +66,7 @@ class _Step:
     after: uuid.UUID | None
     seen: int = 0
     wanted: list[outbox.Wanted] = field(default_factory=list)
+    left_out: list[Surveyed] = field(default_factory=list)
 
 
 def put_next(connector_id: uuid.UUID, at_most: int) -> bool:
@@ -82,8 +83,9 @@ def put_next(connector_id: uuid.UUID, at_most: int) -> bool:
             backfill_after=state.backfill_after,
             backfill_started_at=state.backfill_started_at,
         )
-        if unchanged.update(**_progress(step)) and step.wanted:
+        if unchanged.update(**_progress(step)):
             _close_skips(state.connector_id, step.wanted)
+            _say_why(state.connector_id, step.left_out)
             outbox.put(step.wanted)
     return True
 
@@ -123,7 +125,7 @@ def _skipped(state: ConnectorState, at_most: int) -> _Step:
     known = _Known(connector, ids)
     found = subjects.surveyor(KIND).some(connector.lead_filter, ids)
     wanted = [want for lead in found for want in known.wanted(lead)]
-    return _Step(page[-1][0] if page else None, len(page), wanted)
+    return _Step(page[-1][0] if page else None, len(page), wanted, [lead for lead in found if lead.left_out])
 
 
 def _left_out(connector_id: uuid.UUID) -> QuerySet[Delivery]:
@@ -131,8 +133,18 @@ def _left_out(connector_id: uuid.UUID) -> QuerySet[Delivery]:
 
 
 def _close_skips(connector_id: uuid.UUID, wanted: Sequence[outbox.Wanted]) -> None:
-    left_out = _left_out(connector_id).filter(subject_id__in={want.subject_id for want in wanted})
-    left_out.update(state=State.SUPERSEDED, settled_at=db_now())
+    closed = _left_out(connector_id).filter(subject_id__in={want.subject_id for want in wanted})
+    closed.update(state=State.SUPERSEDED, settled_at=db_now())
+
+
+def _say_why(connector_id: uuid.UUID, leads: Sequence[Surveyed]) -> None:
+    """Have what stays left out say which rule of the changed filter does so."""
+    by_rule: dict[outbox.LeftOut, list[uuid.UUID]] = defaultdict(list)
+    for lead in leads:
+        if lead.left_out:
+            by_rule[lead.left_out].append(lead.id)
+    for because, ids in by_rule.items():
+        _left_out(connector_id).filter(subject_id__in=ids).update(**because.told())
 
 
 class _Known:
@@ -161,7 +173,7 @@ class _Known:
     def wanted(self, lead: Surveyed) -> list[outbox.Wanted]:
         """Return what is to be sent of a lead; nothing where it was given up or erased since it last came."""
         declined_at = self._declined_at.get(lead.id)
-        if not lead.qualifies or (declined_at and declined_at >= lead.changed_at):
+        if lead.left_out or (declined_at and declined_at >= lead.changed_at):
             return []
         keys = ((lead.id, operation) for operation in self._connector.operations)
         return [

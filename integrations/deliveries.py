@@ -127,9 +127,9 @@ class Results:
         after = getattr(error, "after", None) or _AGAIN_SECONDS
         self.add(delivery, Outcome("accepted", job=delivery.job, after=after, words=error.words))
 
-    def skip(self, delivery: Delivery, reason: str) -> None:
-        """Note that a subject doesn't qualify."""
-        self._put(delivery, State.SKIPPED, reason=reason)
+    def skip(self, delivery: Delivery, reason: str, **told: str) -> None:
+        """Note that a subject doesn't qualify; `told` is what the delivery says of it besides."""
+        self._put(delivery, State.SKIPPED, reason=reason, **told)
 
     def ask_person(self, delivery: Delivery, reason: str) -> None:
         """Note that only a person can help; nothing was sent."""

@@ -79,7 +79,10 @@ _REASONS: dict[str, tuple[str, str]] = {
         "The person has unsubscribed at {vendor}, and is not subscribed again behind their back",
         "Only they can come back, by a form of the vendor’s.",
     ),
-    "filtered": ("The connector’s lead filter leaves this lead out", "Change the filter if it should go there."),
+    "filtered": (
+        "{vendor} does not take this lead{rule}",
+        "It is sent by itself once that holds, or once the connector’s filter says otherwise.",
+    ),
     "subject_gone": ("The lead no longer exists", ""),
     "erased": ("The person was erased", ""),
     "cancelled_by_person": ("Somebody cancelled it", "Press “Send again” if it should be sent after all."),
@@ -126,6 +129,8 @@ def explain(delivery: Delivery) -> str:
     elif delivery.state == State.WAITING and delivery.unanswered_at and delivery.connector.provider in PROVIDERS:
         advice = _SILENT_ADVICE[_effect(delivery)]
     advice = advice.replace("{vendor}", vendor)
+    rule = f": its filter asks that {delivery.vendor_words}" if delivery.vendor_words else ": its filter leaves it out"
+    happened = happened.replace("{rule}", rule)
     words = happened.replace("{vendor}", vendor).replace("{field}", delivery.field or "?").replace("{said}", said)
     return f"{words}. {advice}".strip()
 

@@ -13,7 +13,10 @@ from integrations.egress import check_url, parse_base
 from integrations.models import Connector, Credential
 from integrations.providers import errors
 from integrations.providers.base import OPERATIONS, InventorySource, OrderSource, Provider
-from runtime.forms import LinesField, styled
+from integrations.rule_forms import RulesField
+from integrations.rules import read
+from integrations.subjects import Filter
+from runtime.forms import styled
 
 CONFIG = "config_"
 """What the names of a provider's own fields start with in the form."""
@@ -50,12 +53,10 @@ class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class
         label="What it does with leads",
         widget=widgets.UnfoldAdminCheckboxSelectMultipleWidget(),
     )
-    channels = LinesField(
-        label="Only leads from these channels", help_text="One per line, such as web or whatsapp; empty: from all."
-    )
-    purposes = LinesField(
-        label="Only leads that consented to",
-        help_text="One purpose per line, such as email_marketing; empty: consent isn't asked for.",
+    rules = RulesField(
+        required=False,
+        label="Only leads for which all of this holds",
+        help_text="No rule: every lead. A lead that doesn’t fit is skipped and says which rule did it.",
     )
 
     class Meta:
@@ -83,11 +84,10 @@ class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class
             self.fields["credential"].queryset = mine  # type: ignore[attr-defined]
             self.fields["credential"].required = self.provider_class.auth != "none"
 
-    def _fill(self, config: Mapping[str, Any], lead_filter: Mapping[str, Any]) -> None:
+    def _fill(self, config: Mapping[str, Any], lead_filter: Filter) -> None:
         for name, value in config.items():
             self.initial.setdefault(f"{CONFIG}{name}", value)
-        for name in ("channels", "purposes"):
-            self.initial.setdefault(name, lead_filter.get(name, []))
+        self.initial.setdefault("rules", read(lead_filter))
         if not self.instance.created_at or self.instance._state.adding:
             self.initial.setdefault("operations", [key for key, _ in operation_choices(self.provider_class)])
 
@@ -115,11 +115,8 @@ class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class
         values = self.cleaned_data
         own = {name.removeprefix(CONFIG): value for name, value in values.items() if name.startswith(CONFIG)}
         self.instance.config = {name: value for name, value in own.items() if value not in (None, "")}
-        kept = {
-            name: value for name, value in self.instance.lead_filter.items() if name not in {"channels", "purposes"}
-        }
-        asked = {name: values[name] for name in ("channels", "purposes") if values.get(name)}
-        self.instance.lead_filter = {**kept, **asked}
+        if "rules" in values:
+            self.instance.lead_filter = values["rules"]
         connector: Connector = super().save(commit)
         return connector
 
@@ -151,7 +148,7 @@ def connector_fieldsets(provider: type[Provider]) -> list[tuple[str | None, dict
     if issubclass(provider, tuple(OPERATIONS.values())):
         parts += [
             ("Leads", {"fields": ("operations",)}),
-            ("Which leads", {"fields": ("channels", "purposes")}),
+            ("Which leads", {"fields": ("rules",)}),
         ]
     if issubclass(provider, (InventorySource, OrderSource)):
         parts.append(("Questions", {"fields": ("lookup_order",)}))

@@ -50,8 +50,8 @@ class Credential(models.Model):
 class Connector(models.Model):
     """A configured connection to one account at one vendor.
 
-    `operations` lists what it does with leads (`upsert`, `subscribe`, …); `lead_filter` is
-    `{"clients": [id], "channels": [str], "utm": {name: [value]}, "purposes": [str]}`, an absent name means all.
+    `operations` lists what it does with leads (`upsert`, `subscribe`, …); `lead_filter` is a list of
+    rules that all have to hold, `[{"about", "test", "values"}]` (integrations.rules); empty means all leads.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -61,7 +61,7 @@ class Connector(models.Model):
     credential = models.ForeignKey(Credential, null=True, blank=True, on_delete=models.PROTECT)
     config = models.JSONField(default=dict, blank=True)
     operations = models.JSONField(default=list, blank=True)
-    lead_filter = models.JSONField(default=dict, blank=True)
+    lead_filter = models.JSONField(default=list, blank=True)
     retry_policy = models.JSONField(
         default=dict,
         blank=True,

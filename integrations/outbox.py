@@ -139,14 +139,30 @@ class DeliveryQuerySet(JobQuerySet["Delivery"]):
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Why a subject doesn't qualify now: a reason code, what of the subject it is about, and the rule in words."""
+
+    reason: str
+    about: str = ""
+    words: str = ""
+
+    def told(self) -> dict[str, str]:
+        """Return what a delivery keeps of it."""
+        return {"reason": self.reason, "field": self.about, "vendor_words": self.words}
+
+
+_QUALIFIES = LeftOut("")
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
-    """A delivery to be put in. `skipped_because` is a reason code where the subject doesn't qualify now."""
+    """A delivery to be put in; `left_out` where the subject doesn't qualify now."""
 
     connector_id: uuid.UUID
     subject_id: uuid.UUID
     operation: str
     subject_kind: str = "lead"
-    skipped_because: str = ""
+    left_out: LeftOut | None = None
 
 
 _JOIN = (
@@ -172,8 +188,8 @@ def put(wanted: Sequence[Wanted]) -> list[uuid.UUID]:
             "subject_kind": want.subject_kind,
             "subject_id": want.subject_id,
             "operation": want.operation,
-            "state": "skipped" if want.skipped_because else "waiting",
-            "reason": want.skipped_because,
+            "state": "skipped" if want.left_out else "waiting",
+            **(want.left_out or _QUALIFIES).told(),
             "due_at": now,
             "created_at": now,
         }

@@ -10,7 +10,7 @@ from django.db.models import Max
 from integrations import deliveries, erasures, subjects, subscriptions
 from integrations.mappings import mapped_fields
 from integrations.models import Connector, Delivery
-from integrations.outbox import ERASE
+from integrations.outbox import ERASE, LeftOut
 from integrations.parcels import Parcel
 from integrations.providers import errors
 from integrations.providers.base import Contact, Outcome, Provider
@@ -80,8 +80,8 @@ class Packer:
             subject = loaded.get(delivery.subject_id)
             if subject is None:
                 results.cancel(delivery, "subject_gone")
-            elif delivery.subject_id in unwanted:
-                results.skip(delivery, "filtered")
+            elif because := unwanted.get(delivery.subject_id):
+                results.skip(delivery, **because.told())
             elif not self._can_tell(subject.contact):
                 results.skip(delivery, "no_identifier")
             elif subscriptions.is_undecided(self._connector, delivery.operation, subject.contact):
@@ -94,16 +94,17 @@ class Packer:
                     results.add(delivery, Outcome.rejected(err.code, err.words))
         return found
 
-    def _unwanted(self, batch: Sequence[Delivery]) -> set[uuid.UUID]:
-        """Return who has withdrawn since what this connector asks for: a withdrawal counts up to the last moment."""
+    def _unwanted(self, batch: Sequence[Delivery]) -> dict[uuid.UUID, LeftOut]:
+        """Return whom the filter leaves out by now, such as who withdrew: that counts up to the last moment."""
         if batch[0].operation == subscriptions.SUBSCRIBE:
             # Subscriptions follow the consent by themselves: a withdrawal is what they have to tell.
-            return set()
+            return {}
         lead_filter = self._connector.lead_filter
-        if not lead_filter.get("purposes") or batch[0].subject_kind != "lead":
-            return set()
+        if not lead_filter or batch[0].subject_kind != "lead":
+            return {}
         ids = [delivery.subject_id for delivery in batch]
-        return {seen.id for seen in subjects.surveyor("lead").some(lead_filter, ids) if not seen.qualifies}
+        seen = subjects.surveyor("lead").some(lead_filter, ids)
+        return {lead.id: lead.left_out for lead in seen if lead.left_out}
 
     def _erased(
         self, batch: Sequence[Delivery], told: Mapping[uuid.UUID, Told], results: deliveries.Results

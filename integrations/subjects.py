@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from integrations.outbox import LeftOut
 from integrations.providers.base import Contact
+from integrations.rules import About
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +23,18 @@ Loader = Callable[[Mapping[uuid.UUID, int]], dict[uuid.UUID, Loaded]]
 """Subject id → the revision this connector has already been told; ids that no longer exist are left out."""
 
 
+Filter = Sequence[Mapping[str, Any]]
+"""A connector's filter as it is stored (its shape: integrations.models.Connector)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """A subject seen in passing: its revision, when that was made, and whether a connector's filter lets it through."""
+    """A subject seen in passing: its revision, when that was made, and why a filter leaves it out, if it does."""
 
     id: uuid.UUID
     revision: int
     changed_at: datetime
-    qualifies: bool
+    left_out: LeftOut | None = None
 
 
 class Surveyor(Protocol):
@@ -42,11 +48,15 @@ class Surveyor(Protocol):
         """Return the ids of the newest ones, the newest first."""
         ...
 
-    def page(self, lead_filter: Mapping[str, Any], after: uuid.UUID | None, limit: int) -> list[Surveyed]:
+    def about(self) -> list[About]:
+        """Return what a connector's filter may ask about."""
+        ...
+
+    def page(self, lead_filter: Filter, after: uuid.UUID | None, limit: int) -> list[Surveyed]:
         """Return the next ones after an id (None = from the first)."""
         ...
 
-    def some(self, lead_filter: Mapping[str, Any], ids: Sequence[uuid.UUID]) -> list[Surveyed]:
+    def some(self, lead_filter: Filter, ids: Sequence[uuid.UUID]) -> list[Surveyed]:
         """Return those of these ids that exist."""
         ...
 

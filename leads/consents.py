@@ -174,24 +174,31 @@ def _tell(lead: Lead, purposes: Mapping[str, bool]) -> None:
     """Put deliveries in where the lead goes now; what waits where it no longer goes is skipped."""
     known = set(Delivery.objects.for_subject("lead", lead.pk).values_list("connector_id", flat=True))
     wanted = [_heard(want, known) for want in routing.wanted(lead, routing.routes(), purposes)]
-    unwanted = {want.connector_id for want in wanted if want.skipped_because}
-    waiting = Delivery.objects.filter(
-        subject_kind="lead", subject_id=lead.pk, connector__in=unwanted, state=Delivery.State.WAITING
-    )
-    waiting.exclude(operation__in=[outbox.ERASE, SUBSCRIBE]).update(
-        **outbox.closing(Delivery.State.SKIPPED, "filtered")
-    )
-    sent = [want for want in wanted if not want.skipped_because]
+    sent = [want for want in wanted if not want.left_out]
+    for want in sent:
+        routing.drop_old_skips([want])
+    for want in wanted:
+        _keep_back(want)
     # Who never heard of the lead hears of it now if the consent is what was missing, and is marked if not.
-    outbox.put([*sent, *(want for want in wanted if want.skipped_because and want.connector_id not in known)])
+    outbox.put([*sent, *(want for want in wanted if want.left_out and want.connector_id not in known)])
     for connector_id in {want.connector_id for want in sent}:
         wakeups.wake("connector", str(connector_id))
+
+
+def _keep_back(want: outbox.Wanted) -> None:
+    """Skip what waits for a connector that doesn't take the lead any more."""
+    if want.left_out is None or want.operation == SUBSCRIBE:
+        return
+    waiting = Delivery.objects.for_subject(want.subject_kind, want.subject_id).filter(
+        connector=want.connector_id, operation=want.operation, state=Delivery.State.WAITING
+    )
+    waiting.update(**outbox.closing(Delivery.State.SKIPPED), **want.left_out.told())
 
 
 def _heard(want: outbox.Wanted, known: Collection[uuid.UUID]) -> outbox.Wanted:
     """A subscription where the lead is known follows its consent: who withdraws has to be taken back there."""
     is_followed = want.operation == SUBSCRIBE and want.connector_id in known
-    return replace(want, skipped_because="") if is_followed else want
+    return replace(want, left_out=None) if is_followed else want
 
 
 def consent_withdraw(*, lead: Lead, purpose: str, source: str, who: str = "", client: Client | None = None) -> Lead:

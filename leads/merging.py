@@ -138,7 +138,7 @@ def _send(kept: Lead) -> None:
     wanted = routing.wanted(kept, routing.routes(), purposes)
     routing.drop_old_skips(wanted)
     outbox.put(wanted)
-    for connector_id in {want.connector_id for want in wanted if not want.skipped_because}:
+    for connector_id in {want.connector_id for want in wanted if not want.left_out}:
         wakeups.wake("connector", str(connector_id))
 
 

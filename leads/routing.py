@@ -4,15 +4,24 @@ import functools
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection
 
+from gateway.models import Client
+from integrations import rules
 from integrations.models import Delivery
-from integrations.outbox import Wanted
+from integrations.outbox import LeftOut, Wanted
+from integrations.rules import About, Rule
+from leads import selection
 from leads.models import Lead
 from runtime.clock import db_now
+
+_CONSENT, _ATTRIBUTE, _UTM = "consent.", "attribute.", "utm_"
+
+Explained = tuple[tuple[Rule, LeftOut], ...]
+"""The rules of a filter, each with what is said of a lead that doesn't meet it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +31,12 @@ class Route:
     connector_id: uuid.UUID
     name: str
     operations: tuple[str, ...]
-    lead_filter: Mapping[str, Any]
+    rules: Explained
+
+    @property
+    def asks_consent(self) -> bool:
+        """Say whether it depends on what leads agreed to."""
+        return asks_consent(self.rules)
 
 
 def routes() -> list[Route]:
@@ -38,40 +52,91 @@ def routes() -> list[Route]:
 
 @functools.lru_cache(maxsize=256)
 def _route(pk: Any, name: str, operations: str, lead_filter: str) -> Route:
-    return Route(uuid.UUID(str(pk)), name, tuple(json.loads(operations)), json.loads(lead_filter))
+    return Route(uuid.UUID(str(pk)), name, tuple(json.loads(operations)), explained(json.loads(lead_filter)))
+
+
+def asks_consent(asked: Explained) -> bool:
+    """Say whether rules depend on what leads agreed to."""
+    return any(rule.about.startswith(_CONSENT) for rule, _ in asked)
+
+
+def explained(lead_filter: Sequence[Mapping[str, Any]]) -> Explained:
+    """Return a filter's rules, each with what is said of a lead that doesn't meet it."""
+    asked = rules.read(lead_filter)
+    about = _fixed(with_clients=any(rule.about == "client" for rule in asked))
+    return tuple((rule, LeftOut("filtered", rule.about[:80], rule.words(about)[:500])) for rule in asked)
 
 
 def wanted(lead: Lead, among: Sequence[Route], purposes: Mapping[str, bool]) -> list[Wanted]:
-    """Return one delivery per operation of each connector; one that the filter leaves out is marked so."""
+    """Return one delivery per operation of each connector; one that the filter leaves out says which rule does."""
     result = []
     for route in among:
-        because = "" if qualifies(route.lead_filter, lead, purposes) else "filtered"
-        result += [
-            Wanted(route.connector_id, lead.pk, operation, skipped_because=because) for operation in route.operations
-        ]
+        because = left_out(route.rules, lead, purposes)
+        result += [Wanted(route.connector_id, lead.pk, operation, left_out=because) for operation in route.operations]
     return result
 
 
-def qualifies(lead_filter: Mapping[str, Any], lead: Lead, purposes: Mapping[str, bool]) -> bool:
-    """Say whether a lead passes a filter (its shape: integrations.models.Connector); what is absent lets all pass."""
-    clients: Sequence[str] = lead_filter.get("clients") or []
-    channels: Sequence[str] = lead_filter.get("channels") or []
-    if clients and str(lead.client_id) not in clients:
-        return False
-    if channels and lead.source.get("channel") not in channels:
-        return False
-    utm = lead.source.get("utm") or {}
-    if any(utm.get(name) not in values for name, values in (lead_filter.get("utm") or {}).items()):
-        return False
-    return all(purposes.get(purpose) for purpose in lead_filter.get("purposes") or [])
+def left_out(asked: Explained, lead: Lead, purposes: Mapping[str, bool]) -> LeftOut | None:
+    """Return what is said of a lead that doesn't meet a rule: the first it doesn't; None where it meets all."""
+    return next((words for rule, words in asked if not rule.holds(said(lead, rule.about, purposes))), None)
+
+
+def said(lead: Lead, about: str, purposes: Mapping[str, bool]) -> list[str]:
+    """Return what is known of a lead that a rule may ask about, as texts; nothing where it isn't known."""
+    if about == "client":
+        return _texts(lead.client_id)
+    if about.startswith(_CONSENT):
+        return ["given"] if purposes.get(about.removeprefix(_CONSENT)) else []
+    if about.startswith(_ATTRIBUTE):
+        return _texts(lead.attributes.get(about.removeprefix(_ATTRIBUTE)))
+    if about.startswith(_UTM):
+        # Pages hand campaign parameters over with and without their prefix.
+        utm = lead.source.get("utm") or {}
+        return _texts(utm.get(about.removeprefix(_UTM)) or utm.get(about))
+    return _texts(lead.source.get(about))
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [text for each in value for text in _texts(each)]
+    if isinstance(value, bool):
+        return ["yes" if value else "no"]
+    return [] if value in (None, "") else [str(value)]
+
+
+def about_leads() -> list[About]:
+    """Return everything a filter may ask about a lead, with the values that recent leads have."""
+    values = {"channel": selection.some_channels(), "utm_campaign": selection.some_campaigns()}
+    attributes = [f"{_ATTRIBUTE}{name}" for name in selection.some_attributes()]
+    consents = [f"{_CONSENT}{name}" for name in selection.purposes()]
+    fixed = _fixed(with_clients=True)
+    found = [replace(each, values={v: v for v in values.get(each.name, ())} or each.values) for each in fixed.values()]
+    return [*found, *(About(name, rules.label_of(name, fixed)) for name in (*attributes, *consents))]
+
+
+def _fixed(*, with_clients: bool) -> dict[str, About]:
+    """Return what may be asked of every lead, by name; the chatbots by their names where those are needed."""
+    clients = Client.objects.order_by("name").values_list("pk", "name") if with_clients else ()
+    return {
+        about.name: about
+        for about in (
+            About("client", "chatbot", {str(pk): name for pk, name in clients}, is_closed=True),
+            About("channel", "channel"),
+            About("page_url", "page"),
+            About("referrer", "page before that"),
+            *(About(f"{_UTM}{name}", f"UTM {name}") for name in selection.UTM),
+            About(_ATTRIBUTE, "attribute"),
+            About(_CONSENT, "consent to"),
+        )
+    }
 
 
 def drop_old_skips(wanted: Sequence[Wanted]) -> None:
-    """Close what earlier captures of these leads were skipped for: the newest says it all."""
-    skipped = [want for want in wanted if want.skipped_because]
-    if skipped:
+    """Close what earlier captures of these leads were left out for: the newest says it all."""
+    if wanted:
         Delivery.objects.filter(
-            subject_id__in={want.subject_id for want in skipped},
-            connector__in={want.connector_id for want in skipped},
+            subject_id__in={want.subject_id for want in wanted},
+            connector__in={want.connector_id for want in wanted},
+            operation__in={want.operation for want in wanted},
             state=Delivery.State.SKIPPED,
         ).update(state=Delivery.State.SUPERSEDED, settled_at=db_now())

@@ -220,6 +220,12 @@ def some_campaigns(most: int = 20) -> list[str]:
     return _first_texts(newest, most)
 
 
+def some_attributes(most: int = 50) -> list[str]:
+    """Return the names of the attributes that recent leads have."""
+    newest = Lead.objects.order_by("-created_at").exclude(attributes={}).values_list("attributes", flat=True)[:1000]
+    return _first_texts((name for attributes in newest for name in attributes), most)
+
+
 def purposes(most: int = 50) -> list[str]:
     """Return what people were asked to consent to, by name: one step of an index per purpose."""
     found: list[str] = []

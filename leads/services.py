@@ -235,18 +235,19 @@ def _enqueue(submissions: Sequence[Submission], captures: Sequence[Capture]) -> 
         given = purposes.setdefault(capture.lead.pk, {})
         given |= {consent.purpose: consent.granted for consent in submission.data.consent}
     routes = routing.routes()
-    if any(route.lead_filter.get("purposes") for route in routes):
+    if any(route.asks_consent for route in routes):
         _add_earlier_purposes(purposes, captures)
     wanted = {pk: routing.wanted(lead, routes, purposes[pk]) for pk, lead in leads.items()}
     everything = [want for wants in wanted.values() for want in wants]
-    routing.drop_old_skips(everything)
+    new = {capture.lead.pk for capture in captures if capture.created}
+    routing.drop_old_skips([want for want in everything if want.subject_id not in new])
     outbox.put(everything)
-    for connector_id in {want.connector_id for want in everything if not want.skipped_because}:
+    for connector_id in {want.connector_id for want in everything if not want.left_out}:
         wakeups.wake("connector", str(connector_id))
     names = {route.connector_id: route.name for route in routes}
     for capture in captures:
         capture.deliveries = [
-            (names[want.connector_id], want.operation, "skipped" if want.skipped_because else "waiting")
+            (names[want.connector_id], want.operation, "skipped" if want.left_out else "waiting")
             for want in wanted.get(capture.lead.pk, ())
         ]
 

@@ -14,6 +14,11 @@ from runtime import secrets
 from webhooks.models import InboundEvent, Source
 
 
+def rule(about: str, *values: str, test: str = "any_of") -> dict[str, object]:
+    """Return a rule of a connector's filter as it is stored; without values, that it is given."""
+    return {"about": about, "test": test if values else "given", "values": list(values)}
+
+
 class UserFactory(DjangoModelFactory):
     username = factory.Sequence(lambda n: f"person{n}")
     is_staff = True

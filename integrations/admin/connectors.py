@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from integrations import services, syncs
+from integrations import rule_forms, services, syncs, trials
 from integrations.admin.vendors import ProviderPageAdmin
 from integrations.forms import address_refusal, connector_fieldsets, connector_form
 from integrations.models import Connector, ConnectorState, Delivery
@@ -146,6 +148,29 @@ class ConnectorAdmin(ProviderPageAdmin):
         """How many deliveries wait."""
         return f"{connector.waiting_count or 0:,}"
 
+    @admin.display(description="which leads")
+    def shown_filter(self, connector: Connector) -> SafeString | str:
+        """What its filter asks."""
+        asked = rule_forms.said(connector.lead_filter)
+        return format_html_join("", "<p>{}</p>", ([words] for words in asked)) if asked else "every lead"
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the address at which a filter is tried."""
+        view = self.admin_site.admin_view(self.try_view)
+        return [path("try-filter/", view, name="integrations_connector_try"), *super().get_urls()]
+
+    def try_view(self, request: HttpRequest) -> HttpResponse:
+        """Answer in words what the rules of the form would have done with past leads; nothing is saved."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not (self.has_change_permission(request) or self.has_add_permission(request)):
+            raise PermissionDenied
+        try:
+            asked = rule_forms.RulesField(required=False).clean(rule_forms.posted(request.POST, "rules"))
+        except ValidationError as err:
+            return JsonResponse({"sentences": err.messages})
+        return JsonResponse({"sentences": trials.lead_filter_try(asked).sentences()})
+
     def get_fieldsets(self, request: HttpRequest, obj: Connector | None = None) -> Any:
         """Ask what the provider asks; who may only look sees what is stored."""
         if obj is not None and not self.has_change_permission(request, obj):
@@ -156,7 +181,7 @@ class ConnectorAdmin(ProviderPageAdmin):
                 "credential",
                 "config",
                 "operations",
-                "lead_filter",
+                "shown_filter",
                 "is_active",
             )
             return ((None, {"fields": shown}),)
@@ -164,7 +189,7 @@ class ConnectorAdmin(ProviderPageAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Connector | None = None) -> Any:
         """Show the system's name to those who may only look."""
-        return () if obj is None or self.has_change_permission(request, obj) else ("shown_provider",)
+        return () if obj is None or self.has_change_permission(request, obj) else ("shown_provider", "shown_filter")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
         """Use the form of the connector's provider."""

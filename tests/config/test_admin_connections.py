@@ -10,7 +10,7 @@ from leads.models import Reference
 from runtime import secrets
 from tests.config.admin_rows import lead_captured
 from tests.config.test_admin import MODELS, address
-from tests.factories import ConnectorFactory, CredentialFactory, DeliveryFactory
+from tests.factories import ClientFactory, ConnectorFactory, CredentialFactory, DeliveryFactory, LeadFactory, rule
 
 pytestmark = pytest.mark.django_db
 
@@ -112,7 +112,9 @@ class TestConnector:
             "base_url": "http://127.0.0.1:9/hubspot",
             "credential": str(credential.pk),
             "operations": ["upsert"],
-            "channels": "web\nwhatsapp",
+            "rules-0-about": "channel",
+            "rules-0-test": "any_of",
+            "rules-0-values": "web\nwhatsapp",
             "is_active": "on",
         }
         return usual | values
@@ -130,17 +132,65 @@ class TestConnector:
         assert admin_browser.post(NEW_CONNECTOR, self.posted()).status_code == 302
         row = Connector.objects.get()
         assert (row.provider, row.operations) == ("hubspot", ["upsert"])
-        assert row.lead_filter == {"channels": ["web", "whatsapp"]}
+        assert row.lead_filter == [{"about": "channel", "test": "any_of", "values": ["web", "whatsapp"]}]
 
     def test_what_was_typed_comes_back_to_be_changed(self, admin_browser: Client):
         admin_browser.post(NEW_CONNECTOR, self.posted())
         page = admin_browser.get(address(Connector, "change", Connector.objects.get().pk)).content.decode()
         assert "web\nwhatsapp" in page
 
-    def test_parts_of_the_filter_that_are_not_asked_for_are_kept(self, admin_browser: Client):
-        row = ConnectorFactory(lead_filter={"utm": {"source": ["news"]}, "channels": ["old"]})
-        admin_browser.post(address(Connector, "change", row.pk), self.posted(channels=""))
-        assert Connector.objects.get(pk=row.pk).lead_filter == {"utm": {"source": ["news"]}}
+    def test_rules_that_are_taken_away_are_gone(self, admin_browser: Client):
+        row = ConnectorFactory(lead_filter=[rule("utm_source", "news"), rule("channel", "old")])
+        page = admin_browser.get(address(Connector, "change", row.pk)).content.decode()
+        assert "news" in page
+        admin_browser.post(address(Connector, "change", row.pk), self.posted(**{"rules-0-about": ""}))
+        assert Connector.objects.get(pk=row.pk).lead_filter == []
+
+    def test_who_may_only_look_reads_the_filter_in_words(self, viewer_browser: Client):
+        row = ConnectorFactory(lead_filter=[rule("channel", "web", "app"), rule("consent.news")])
+        page = viewer_browser.get(address(Connector, "change", row.pk)).content.decode()
+        assert "Channel is one of “web” or “app”." in page
+        assert "Consent to news is given." in page
+
+    @pytest.mark.parametrize(
+        ("rules", "words"),
+        [
+            ({"about": "channel", "test": "any_of", "values": ""}, "Channel: type at least one value"),
+            ({"about": "attribute.", "test": "given"}, "Attribute: say which"),
+            ({"about": "secret", "test": "given"}, "Nothing like this is known"),
+            ({"about": "consent.", "name": "news", "test": "any_of", "values": "x"}, "no values to compare"),
+            (
+                {"about": "client", "test": "any_of", "values": "Nobody"},
+                "Chatbot: there is no “Nobody”. There are: Kim",
+            ),
+            ({"about": "channel", "test": "drop table", "values": "x"}, "choose how it is asked"),
+        ],
+    )
+    def test_a_rule_that_makes_no_sense_is_refused_in_words(
+        self, admin_browser: Client, rules: dict[str, str], words: str
+    ):
+        ClientFactory(name="Kim")
+        posted = self.posted(**{f"rules-0-{name}": text for name, text in rules.items()})
+        answer = admin_browser.post(NEW_CONNECTOR, posted)
+        assert words in answer.context["adminform"].form.errors["rules"][0]
+
+    def test_a_filter_is_tried_on_past_leads_and_nothing_is_saved(self, admin_browser: Client):
+        bot, other = ClientFactory(name="Kim"), ClientFactory(name="Ali")
+        for number in range(12):
+            LeadFactory(client=bot if number < 9 else other, attributes={"size": "XL"} if number < 5 else {})
+        asked = {"rules-0-about": "client", "rules-0-test": "any_of", "rules-0-values": "kim"}
+        asked |= {"rules-1-about": "attribute.", "rules-1-name": "size", "rules-1-test": "contains"}
+        asked |= {"rules-1-values": "xl"}
+        answer = admin_browser.post("/admin/integrations/connector/try-filter/", asked).json()["sentences"]
+        assert answer[0] == "Would have sent 5 of the last 12 leads."
+        assert answer[1:] == [
+            "4 left out by the rule: attribute size contains “xl”.",
+            "3 left out by the rule: chatbot is “Kim”.",
+        ]
+        assert not Connector.objects.exists()
+
+    def test_who_may_only_look_tries_nothing(self, viewer_browser: Client):
+        assert viewer_browser.post("/admin/integrations/connector/try-filter/", {}).status_code == 403
 
     @pytest.mark.parametrize(
         ("field", "text"),

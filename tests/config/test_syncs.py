@@ -18,7 +18,7 @@ from integrations.quota import Quota, Window
 from runtime.clock import db_now
 from tests.config.admin_rows import hostile_rows
 from tests.config.test_admin import assert_inert
-from tests.factories import ConnectorFactory, DeliveryFactory, LeadFactory, MappingVersionFactory, UserFactory
+from tests.factories import ConnectorFactory, DeliveryFactory, LeadFactory, MappingVersionFactory, UserFactory, rule
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db]
 
@@ -446,7 +446,7 @@ class TestListOfDeliveries:
 
 def test_a_changed_filter_takes_up_what_it_had_left_out(admin_browser: Client, settings):
     settings.EGRESS_ALLOW = ["127.0.0.1:9"]
-    crm = ConnectorFactory(credential__host="127.0.0.1", lead_filter={"channels": ["web"]})
+    crm = ConnectorFactory(credential__host="127.0.0.1", lead_filter=[rule("channel", "web")])
     lead = LeadFactory(source={"channel": "phone"})
     DeliveryFactory(connector=crm, subject_id=lead.pk, state="skipped", reason="filtered")
     posted = {
@@ -454,7 +454,9 @@ def test_a_changed_filter_takes_up_what_it_had_left_out(admin_browser: Client, s
         "base_url": crm.base_url,
         "credential": str(crm.credential_id),
         "operations": ["upsert"],
-        "channels": "web\nphone",
+        "rules-0-about": "channel",
+        "rules-0-test": "any_of",
+        "rules-0-values": "web\nphone",
         "is_active": "on",
     }
     answer = admin_browser.post(f"/admin/integrations/connector/{crm.pk}/change/", posted, follow=True)

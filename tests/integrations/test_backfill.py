@@ -12,7 +12,7 @@ from leads.capture import lead_capture
 from leads.models import Lead
 from leads.services import ConsentGiven, LeadData
 from runtime.clock import db_now
-from tests.factories import ClientFactory, ConnectorFactory, DeliveryFactory, LeadFactory
+from tests.factories import ClientFactory, ConnectorFactory, DeliveryFactory, LeadFactory, rule
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.db]
 
@@ -88,7 +88,7 @@ def test_what_another_connector_has_does_not_count(crm):
 def test_the_filter_decides_as_it_stands_now(crm):
     web, other = LeadFactory(source={"channel": "web"}), LeadFactory(source={"channel": "phone"})
     backfill_start(connector=crm)
-    crm.lead_filter = {"channels": ["web"]}
+    crm.lead_filter = [rule("channel", "web")]
     crm.save()
     assert [row.subject_id for row in run_through(crm)] == [web.pk]
     assert other.pk
@@ -96,7 +96,7 @@ def test_the_filter_decides_as_it_stands_now(crm):
 
 def test_consent_that_was_withdrawn_keeps_a_lead_back(crm):
     client = ClientFactory()
-    crm.lead_filter = {"purposes": ["email_marketing"]}
+    crm.lead_filter = [rule("consent.email_marketing")]
     crm.is_active = False
     crm.save()
     for email, words in (("a@example.com", [True]), ("b@example.com", [True, False]), ("c@example.com", [])):
@@ -184,7 +184,7 @@ class TestLeftOut:
 
     @pytest.fixture
     def picky(self, crm):
-        crm.lead_filter = {"channels": ["web"]}
+        crm.lead_filter = [rule("channel", "web")]
         crm.save()
         return crm
 
@@ -195,7 +195,7 @@ class TestLeftOut:
     def test_those_that_qualify_now_are_put_in_and_no_others(self, picky):
         phone, fax = self.capture("a@example.com", "phone"), self.capture("b@example.com", "fax")
         unheard = LeadFactory(source={"channel": "phone"})
-        picky.lead_filter = {"channels": ["web", "phone"]}
+        picky.lead_filter = [rule("channel", "web", "phone")]
         picky.save()
         assert connector_reconsider(connector=picky) == 2
         assert [row.subject_id for row in run_through(picky)] == [phone.pk]
@@ -205,7 +205,7 @@ class TestLeftOut:
 
     def test_the_skip_gives_way_to_what_is_sent(self, picky, sandbox):
         lead = self.capture("a@example.com", "phone")
-        picky.lead_filter = {}
+        picky.lead_filter = []
         picky.save()
         connector_reconsider(connector=picky)
         drain.drain(picky.pk)
@@ -223,7 +223,7 @@ class TestLeftOut:
         for number in range(5):
             self.capture(f"{number}@example.com", "phone" if number % 2 else "web")
         Delivery.objects.filter(state="waiting").update(state="skipped", reason="filtered")
-        picky.lead_filter = {"channels": ["phone"]}
+        picky.lead_filter = [rule("channel", "phone")]
         picky.save()
         connector_reconsider(connector=picky)
         assert len(run_through(picky)) == 2

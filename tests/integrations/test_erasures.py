@@ -10,7 +10,7 @@ from integrations.providers.base import Outcome
 from leads.capture import lead_capture
 from leads.services import LeadData
 from runtime import jobs, secrets
-from tests.factories import ClientFactory, ConnectorFactory
+from tests.factories import ClientFactory, ConnectorFactory, rule
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.db]
 
@@ -86,7 +86,7 @@ def test_a_cancelled_erasure_keeps_no_address_and_is_not_sent_again(sandbox, crm
 
 
 def test_who_was_never_told_is_not_told_of_an_address_to_forget(sandbox, crm, client_row):
-    ConnectorFactory(name="Leaves all out", lead_filter={"channels": ["phone"]}, base_url=f"{sandbox.url}/hubspot")
+    ConnectorFactory(name="Leaves all out", lead_filter=[rule("channel", "phone")], base_url=f"{sandbox.url}/hubspot")
     lead = capture(client_row)
     assert erase(lead).told == []
     assert set(Delivery.objects.values_list("state", flat=True)) == {"cancelled"}

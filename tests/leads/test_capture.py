@@ -9,7 +9,7 @@ from integrations.models import ConnectorState, Delivery
 from leads.capture import lead_capture
 from leads.models import Activity, Consent, Lead
 from leads.services import ConsentGiven, LeadData, Submission, deliveries_of, group_capture
-from tests.factories import ClientFactory, ConnectorFactory
+from tests.factories import ClientFactory, ConnectorFactory, rule
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.db]
 
@@ -102,7 +102,7 @@ def test_an_untrusted_capture_fills_blanks_and_overwrites_nothing(client_row):
 
 
 def test_a_lead_that_the_filter_leaves_out_is_skipped_and_says_why(client_row):
-    connector(lead_filter={"channels": ["website"]})
+    connector(lead_filter=[rule("channel", "website")])
     capture = lead_capture(client=client_row, data=LeadData(email="anna@example.com", source={"channel": "kiosk"}))
     lead_capture(client=client_row, data=LeadData(email="anna@example.com"))
     [delivery] = deliveries_of(capture.lead.pk)

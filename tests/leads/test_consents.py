@@ -21,12 +21,12 @@ from runtime import events
 from runtime.clock import db_now
 from runtime.hashes import person_hash
 from runtime.models import Event
-from tests.factories import ClientFactory, ConnectorFactory, LeadFactory, UserFactory
+from tests.factories import ClientFactory, ConnectorFactory, LeadFactory, UserFactory, rule
 from webhooks.reading import read
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.db]
 
-NEWS = {"purposes": ["news"]}
+NEWS = [rule("consent.news")]
 YES = ConsentGiven("news", granted=True, wording="Yes, send me news.", version="3", locale="de")
 NO = ConsentGiven("news", granted=False)
 

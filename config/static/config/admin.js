@@ -20,6 +20,24 @@ document.addEventListener("click", async (event) => {
   }
 });
 
+// [data-try] posts the form it stands in and shows the sentences that come back; nothing is saved.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-try]");
+  if (!button) return;
+  const place = document.getElementById(button.dataset.into);
+  button.disabled = true;
+  let sentences = ["The server gives no answer. Try again in a moment."];
+  try {
+    const body = new URLSearchParams(new FormData(button.form));
+    const answer = await fetch(button.dataset.try, { method: "POST", body, signal: AbortSignal.timeout(30000) });
+    if (answer.ok) sentences = (await answer.json()).sentences;
+  } catch {
+    // What is shown says so.
+  }
+  place.replaceChildren(...sentences.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
+  button.disabled = false;
+});
+
 // [data-ask] holds the address of a fragment to show in its place, asked for every two seconds until it is final (286).
 document.addEventListener("DOMContentLoaded", () => {
   for (const place of document.querySelectorAll("[data-ask]")) {
