@@ -121,6 +121,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             ("People", "group", "gateway", "user"),
             ("Admin networks", "lan", "gateway", "adminnetwork"),
             ("Audit trail", "history_edu", "gateway", "auditentry"),
+            ("How long data is kept", "auto_delete", "runtime", "retention"),
         ),
     ),
 )

@@ -14,9 +14,12 @@ class EngineConfig(AppConfig):
         """Listen to what changes looked-up facts."""
         from engine import freshness, personal
         from engine.models import Example, Faq, Intent, Slot
-        from runtime import audit, events
+        from engine.retention import prune_conversations
+        from runtime import audit, events, retention
 
         for model in (Intent, Example, Slot, Faq):
             audit.track(model)
         events.subscribe("*", freshness.forget)
         personal.register()
+        said = "What visitors asked and were answered; the funnel loses these questions, too."
+        retention.register("conversations", said, 365, lambda days: prune_conversations(days=days))

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.apps import AppConfig, apps
+from django.conf import settings
 from django.db.models.signals import post_migrate
 
 
@@ -15,26 +16,35 @@ class GatewayConfig(AppConfig):
 
     def ready(self) -> None:
         """Have old rows removed and people reminded of keys that end; have what people change written down."""
-        from gateway import metrics, personal, reminders, services, sessions, uses
+        from gateway import metrics, personal, reminders, services, sessions
         from gateway.admin_sessions import prune_admin_sessions
-        from runtime import audit, periodic, rotation
         from runtime import metrics as figures
+        from runtime import periodic, rotation
 
         figures.register(metrics.gauges)
 
         hour = timedelta(hours=1)
-        periodic.register("prune API requests", hour, lambda: f"{services.prune_request_log()} rows removed")
         results = services.prune_idempotent_results
         periodic.register("prune idempotent results", hour, lambda: f"{results()} rows removed")
-        periodic.register("prune key uses", hour, lambda: f"{uses.prune_uses()} addresses removed")
         periodic.register("prune OAuth tokens", hour, services.clear_tokens)
         periodic.register("remind of keys that end", hour, reminders.remind_of_ends)
         periodic.register("prune sessions", timedelta(minutes=10), lambda: f"{sessions.prune_sessions()} removed")
         personal.register()
-        periodic.register("prune audit trail", hour, lambda: f"{audit.prune_audit_trail()} rows removed")
+        self._keep()
         periodic.register("prune people's sessions", hour, prune_admin_sessions)
         rotation.register("gateway.Authenticator", ("sealed",), key_column="sealed_with")
         self._track()
+
+    def _keep(self) -> None:
+        """Say how long what is noted about calls is kept."""
+        from gateway import services, uses
+        from runtime import retention
+
+        said = "Every call of the API, with its answer’s status; bodies only where somebody asked for them."
+        kept = settings.REQUEST_LOG_DAYS
+        retention.register("API requests", said, kept, lambda days: services.prune_request_log(days=days))
+        said = "From which addresses each key was used."
+        retention.register("addresses of keys", said, uses.KEPT_DAYS, lambda days: uses.prune_uses(days=days))
 
     def _track(self) -> None:
         """Have what people change written into the audit trail, and their roles kept whole."""

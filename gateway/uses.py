@@ -14,7 +14,7 @@ from runtime.clock import db_now
 from runtime.periodic import prune
 
 EVERY = timedelta(minutes=1)
-KEPT = timedelta(days=30)
+KEPT_DAYS = 30
 _MOST = 10_000
 
 _noted: dict[tuple[UUID, str], float] = {}
@@ -50,6 +50,6 @@ def note(uses: Iterable[tuple[UUID, str, str]]) -> None:
     _noted.update({(key_id, address): ticks for key_id, _, address in fresh})
 
 
-def prune_uses() -> int:
-    """Forget the addresses a key was last used from a month ago; return how many went."""
-    return prune(KeyUse.objects.filter(last_at__lt=db_now() - KEPT))
+def prune_uses(*, days: int = KEPT_DAYS) -> int:
+    """Forget the addresses that a key was last used from longer than so many days ago; return how many went."""
+    return prune(KeyUse.objects.filter(last_at__lt=db_now() - timedelta(days=days)))

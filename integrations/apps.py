@@ -18,7 +18,7 @@ class IntegrationsConfig(AppConfig):
         from integrations import drain, metrics, personal, services, signing_in, sweeps
         from integrations.checks import check_providers
         from integrations.models import Connector, Credential
-        from runtime import audit, jobs, periodic, rotation
+        from runtime import audit, jobs, periodic, retention, rotation
         from runtime import metrics as figures
 
         checks.register(check_providers)
@@ -31,10 +31,12 @@ class IntegrationsConfig(AppConfig):
         columns = ("sealed", "spare", "tokens")
         rotation.register("integrations.Credential", columns, key_column="sealed_with", unless_held_by="renewing_until")
         rotation.register("integrations.Delivery", ("sealed",))
-        hour = timedelta(hours=1)
         renew = timedelta(minutes=1)
         periodic.register("renew tokens", renew, lambda: f"{signing_in.renew_ahead()} tokens renewed")
-        periodic.register("prune calls", hour, lambda: f"{services.prune_calls()} rows removed")
-        periodic.register("prune deliveries", hour, lambda: f"{services.prune_deliveries()} rows removed")
-        periodic.register("prune sweeps", hour, lambda: f"{services.prune_sweeps()} rows removed")
+        said = "Requests to connected systems and their answers, without personal data."
+        retention.register("calls", said, 30, lambda days: services.prune_calls(days=days))
+        said = "What was delivered, cancelled or overtaken; what each system was told last of a lead stays."
+        retention.register("settled deliveries", said, 90, lambda days: services.prune_deliveries(days=days))
+        said = "Notes of what was done to many deliveries at once."
+        retention.register("sweeps", said, 30, lambda days: services.prune_sweeps(days=days))
         personal.register()

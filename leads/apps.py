@@ -3,6 +3,9 @@
 from datetime import timedelta
 
 from django.apps import AppConfig
+from django.conf import settings
+
+LEADS = "leads without activity"
 
 
 class LeadsConfig(AppConfig):
@@ -19,7 +22,6 @@ class LeadsConfig(AppConfig):
         from leads.exports import chores
         from leads.exports import jobs as exports
         from leads.imports import jobs as imports
-        from leads.imports.services import imports_prune
         from leads.survey import LeadSurvey
         from runtime import events, jobs, periodic, rotation
 
@@ -28,7 +30,23 @@ class LeadsConfig(AppConfig):
         jobs.register(exports.WORK)
         jobs.register(erasures.WORK)
         jobs.register(imports.WORK)
-        periodic.register("files of imports", timedelta(hours=1), lambda: f"{imports_prune()} removed")
         rotation.register("leads.Erasure", ("sealed",))
         periodic.register("exports", timedelta(minutes=1), chores.run)
         personal.register()
+        self._keep()
+
+    def _keep(self) -> None:
+        """Say how long leads and files of them are kept."""
+        from leads.exports import jobs
+        from leads.exports import services as exports
+        from leads.imports import services as imports
+        from leads.retention import leads_prune
+        from runtime import retention
+
+        said = "People nobody heard from since, with what they asked and agreed to; connected systems are not told."
+        retention.register(LEADS, said, lambda: None, lambda days: leads_prune(days=days))
+        said = "Files that people downloaded; what is in them stays here."
+        kept = settings.EXPORT_KEEP_DAYS
+        retention.register(jobs.FILES, said, kept, lambda days: exports.exports_expire(days=days))
+        said = "Files that were imported, and those of rows that were refused."
+        retention.register("files of imports", said, imports.KEPT_DAYS, lambda days: imports.imports_prune(days=days))

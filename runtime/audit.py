@@ -23,7 +23,7 @@ from runtime.periodic import prune
 HIDDEN = "hidden"
 """What stands in the trail for a secret, before and after."""
 
-KEPT = timedelta(days=400)
+KEPT_DAYS = 400
 
 _acting: ContextVar[HttpRequest | None] = ContextVar("audit_request", default=None)
 
@@ -71,9 +71,9 @@ def note(did: str, about: Model | type[Model], *, name: str | None = None, **det
     )
 
 
-def prune_audit_trail() -> int:
-    """Delete entries older than they are kept; return how many went."""
-    return prune(LogEntry.objects.filter(timestamp__lt=db_now() - KEPT))
+def prune_audit_trail(*, days: int = KEPT_DAYS) -> int:
+    """Delete entries older than so many days; return how many went."""
+    return prune(LogEntry.objects.filter(timestamp__lt=db_now() - timedelta(days=days)))
 
 
 def start() -> None:

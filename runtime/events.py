@@ -11,6 +11,7 @@ from django.db import transaction
 from runtime import jobs
 from runtime.clock import db_now
 from runtime.jobs import JobQuerySet
+from runtime.periodic import prune
 from runtime.wakeups import wake
 
 if TYPE_CHECKING:
@@ -96,6 +97,13 @@ def forget(who: "Person") -> int:
 
     mentioned = who.mentioned_in("data", "subject")
     return Event.objects.filter(mentioned).update(data={}, subject="") if mentioned is not None else 0
+
+
+def prune_events(*, days: int) -> int:
+    """Delete events that were handed over and are older than so many days; return how many went."""
+    from runtime.models import Event
+
+    return prune(Event.objects.filter(state=Event.State.DONE, created_at__lt=db_now() - timedelta(days=days)))
 
 
 WORK = jobs.Kind("event", _look, _run)

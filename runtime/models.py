@@ -1,5 +1,6 @@
-"""The tables of the ground floor: durable work, domain events, periodic work."""
+"""The tables of the ground floor: durable work, domain events, periodic work, how long things are kept."""
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from runtime.clock import db_now
@@ -61,6 +62,31 @@ class PeriodicJob(Job):
     last_result = models.CharField(max_length=200, blank=True)
 
     objects = PeriodicJobQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Retention(models.Model):
+    """How long a kind of data is kept, where somebody chose, and what was deleted of it (runtime.retention)."""
+
+    name = models.CharField(max_length=64, unique=True, editable=False)
+    days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        verbose_name="kept for days",
+        validators=[MinValueValidator(1), MaxValueValidator(36_500)],
+    )
+    last_ran_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_removed = models.PositiveBigIntegerField(default=0, editable=False)
+    removed = models.PositiveBigIntegerField(default=0, editable=False)
+    trouble = models.CharField(max_length=64, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = "kind of data"
+        verbose_name_plural = "kinds of data"
+        default_permissions = ("view", "change")
 
     def __str__(self) -> str:
         return self.name

@@ -12,7 +12,7 @@ class WebhooksConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the work on inbound events known to the workers."""
-        from runtime import audit
+        from runtime import audit, retention
         from runtime.jobs import Kind, register
         from webhooks import jobs, personal, services
         from webhooks.models import Source
@@ -20,3 +20,5 @@ class WebhooksConfig(AppConfig):
         audit.track(Source, hidden=("token_digest",))
         register(Kind(services.KIND, jobs.look, jobs.run))
         personal.register()
+        said = "Events that other systems sent and that were dealt with; one that comes again later is a new one."
+        retention.register("webhook events", said, 90, lambda days: services.prune_inbound(days=days))

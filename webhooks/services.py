@@ -1,5 +1,6 @@
 """Sources of events, and receiving from them."""
 
+from datetime import timedelta
 from hmac import compare_digest
 
 from django.db import IntegrityError, transaction
@@ -7,6 +8,7 @@ from django.db.models import F
 
 from gateway.parsing import loads
 from runtime.clock import db_now
+from runtime.periodic import prune
 from runtime.secrets import Secret
 from runtime.wakeups import wake
 from webhooks import reading, tokens
@@ -19,6 +21,12 @@ def source_create(*, name: str, is_demo: bool = False) -> tuple[Source, Secret]:
     """Return a new source and the token of its address, which is told only now."""
     token = tokens.generate()
     return Source.objects.create(name=name, token_digest=tokens.digest(token), is_demo=is_demo), token
+
+
+def prune_inbound(*, days: int) -> int:
+    """Delete events that were dealt with and are older than so many days; return how many went."""
+    processed = InboundEvent.objects.filter(state=InboundEvent.State.PROCESSED)
+    return prune(processed.filter(received_at__lt=db_now() - timedelta(days=days)))
 
 
 def source_of(token: str) -> Source | None:

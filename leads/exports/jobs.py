@@ -18,12 +18,15 @@ from leads.exports import columns as catalogue
 from leads.exports import files, rows
 from leads.exports.columns import Column
 from leads.models import Export, Lead
-from runtime import jobs, long_work
+from runtime import jobs, long_work, retention
 from runtime.clock import db_now
 
 log = structlog.get_logger(__name__)
 
 KIND = "export"
+FILES = "exported files"
+"""What these are called where it is said how long they are kept."""
+
 State = Export.State
 _LEASE = timedelta(seconds=60)
 # Excel's files are put together at the end, which takes long where there is much.
@@ -102,7 +105,7 @@ def _write(export: Export) -> None:
         file_name=f"leads-{timezone.localtime(export.created_at):%Y-%m-%d-%H%M}.{export.format}",
         reason="",
         finished_at=now,
-        expires_at=now + timedelta(days=settings.EXPORT_KEEP_DAYS),
+        expires_at=now + timedelta(days=retention.days(FILES) or settings.EXPORT_KEEP_DAYS),
     )
 
 

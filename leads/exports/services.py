@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core import signing
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -76,9 +76,10 @@ def export_remove(*, export: Export, reason: str = "") -> None:
         jobs.path_of(export).unlink()
 
 
-def exports_expire() -> int:
-    """Take away files whose time is over; returns how many."""
-    over = Export.objects.filter(state=State.DONE, expires_at__lt=db_now())
+def exports_expire(*, days: int) -> int:
+    """Take away files whose time is over, and those older than so many days; returns how many."""
+    is_old = Q(expires_at__lt=db_now()) | Q(finished_at__lt=db_now() - timedelta(days=days))
+    over = Export.objects.filter(is_old, state=State.DONE)
     for export in over:
         export_remove(export=export)
     return len(over)

@@ -18,7 +18,7 @@ State = Import.State
 SUFFIXES = (".csv", ".txt", ".xlsx")
 _SHOWN = 5
 _TRIED = 200
-_KEPT = timedelta(days=30)
+KEPT_DAYS = 30
 
 
 def import_create(*, file_name: str, upload: Iterable[bytes], person: User | None) -> Import:
@@ -111,9 +111,10 @@ def _begin(run: Import, state: str) -> bool:
     return begun
 
 
-def imports_prune() -> int:
+def imports_prune(*, days: int = KEPT_DAYS) -> int:
     """Remove the files of old imports; returns how many imports."""
-    old = Import.objects.filter(created_at__lt=db_now() - _KEPT).exclude(state__in=[State.RUNNING, State.WAITING])
+    ended = Import.objects.exclude(state__in=[State.RUNNING, State.WAITING])
+    old = ended.filter(created_at__lt=db_now() - timedelta(days=days))
     count = 0
     for run in old.filter(has_files=True):
         jobs.forget_files(run)

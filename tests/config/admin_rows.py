@@ -10,6 +10,7 @@ from integrations.models import Call, ConnectorState, Delivery, Sync
 from leads.models import Activity, Consent, Erasure, Export, ExportPlan, Import, Lead, Reference
 from runtime import audit
 from runtime.clock import db_now
+from runtime.models import Retention
 from tests.factories import (
     ClientFactory,
     ConnectorFactory,
@@ -130,7 +131,9 @@ def hostile_rows(number: int = 1) -> list[Model]:
     brought = Import.objects.create(
         file_name=short, suffix=".csv", person=user, matched={HOSTILE: "email"}, state="done"
     )
+    kept, _ = Retention.objects.get_or_create(name="calls", defaults={"trouble": HOSTILE[:60]})
     return [
+        kept,
         brought,
         erasure,
         plan,

@@ -94,7 +94,13 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         press__use_again={A, M},
     ),
     "integrations.Connector": edited(
-        {A, M, V}, {A, M}, delete=NOBODY, press__test={A, M}, press__pause={A, M}, press__resume={A, M}
+        {A, M, V},
+        {A, M},
+        delete=NOBODY,
+        press__test={A, M},
+        press__pause={A, M},
+        press__resume={A, M},
+        url__integrations_connector_try={A, M},
     ),
     "integrations.Sync": edited(
         {A, M, V},
@@ -122,6 +128,7 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
     "engine.Intent": edited(ALL, {A, M}, action__delete_selected={A, M}),
     "engine.Faq": edited(ALL, {A, M}, action__delete_selected={A, M}),
     "engine.Conversation": record(A, M, N),
+    "runtime.Retention": edited({A}, {A}, add=NOBODY, delete=NOBODY),
     "webhooks.Source": edited({A, M, V}, {A, M}, delete=NOBODY),
     "webhooks.InboundEvent": record(A, M, press__process_again={A, M}, action__process_selected_again={A, M}),
     "gateway.Client": edited(
@@ -159,6 +166,7 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
 
 # How an address beyond the usual five is tried: method, what it is about, what is sent.
 CALLS: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
+    "integrations_connector_try": ("post", lambda row: (), {}),
     "integrations_sync_figures": ("get", lambda row: (row.pk,), {}),
     "integrations_sync_cause": ("post", lambda row: (row.pk, "send_again"), {"reason": "refused"}),
     "gateway_client_new_key": ("get", lambda row: (row.pk,), {}),

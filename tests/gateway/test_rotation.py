@@ -109,7 +109,7 @@ def test_addresses_are_forgotten_after_a_month(call, key):
 
     call("/v1/notes")
     assert uses.prune_uses() == 0
-    clock.offset = uses.KEPT + timedelta(hours=1)
+    clock.offset = timedelta(days=uses.KEPT_DAYS, hours=1)
     assert uses.prune_uses() == 1
 
 

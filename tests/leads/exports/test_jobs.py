@@ -14,6 +14,7 @@ from leads.exports import chores, files, jobs, services
 from leads.exports import columns as catalogue
 from leads.models import Activity, Consent, Export, ExportPlan, Lead
 from runtime import jobs as runtime_jobs
+from runtime import retention
 from tests.factories import ClientFactory, ConnectorFactory, DeliveryFactory, LeadFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db]
@@ -300,6 +301,6 @@ class TestPlans:
         export = written(person)
         assert jobs.path_of(export).exists()
         later(days=8)
-        chores.run()
+        retention.run()
         assert not list(folder.iterdir())
         assert Export.objects.get().state == Export.State.EXPIRED
