@@ -262,7 +262,8 @@ def exports_forget(who: Person) -> int:
         count += 1
     running = Export.objects.filter(state__in=[Export.State.WAITING, Export.State.RUNNING])
     # Written anew, without the person: the fence makes whoever writes now give up.
-    running.update(state=Export.State.WAITING, lease_until=None, due_at=db_now())
+    for export in running:
+        exports.export_restart(export=export)
     return count
 
 

@@ -234,6 +234,7 @@ class Export(Job, Sheet):
     """One file of leads: asked for, written by a worker, downloaded until it expires.
 
     `has_personal` says whether the file shows who people are; `has_mail` whether its link is still to be mailed.
+    `after` is the last lead that was read, `part_bytes` how much is on disk with it: where the next try goes on.
     """
 
     class State(models.TextChoices):
@@ -251,6 +252,8 @@ class Export(Job, Sheet):
     has_personal = models.BooleanField(default=False)
     total = models.PositiveIntegerField(default=0)
     written = models.PositiveIntegerField(default=0)
+    after = models.UUIDField(null=True, blank=True, editable=False)
+    part_bytes = models.PositiveBigIntegerField(default=0, editable=False)
     cut_cells = models.PositiveIntegerField(default=0)
     size_bytes = models.PositiveBigIntegerField(default=0)
     file_name = models.CharField(max_length=120, blank=True)

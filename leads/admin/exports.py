@@ -17,7 +17,7 @@ from leads import selection
 from leads.admin.filters import asked_for
 from leads.admin.sheets import SheetForm
 from leads.exports import columns as catalogue
-from leads.exports import files, jobs, services
+from leads.exports import files, parts, services
 from leads.exports.inert import inert
 from leads.models import Export, ExportPlan
 from runtime.admin import RecordAdmin, button
@@ -158,7 +158,7 @@ class ExportAdmin(RecordAdmin):
 
     def page_context(self, request: HttpRequest, record: Export) -> dict[str, Any]:
         """Progress, download and dictionary."""
-        is_ready = record.state == State.DONE and jobs.path_of(record).exists()
+        is_ready = record.state == State.DONE and parts.path_of(record).exists()
         return {
             "export": record,
             "live": progress(record),
@@ -179,7 +179,7 @@ class ExportAdmin(RecordAdmin):
     def download_view(self, request: HttpRequest, pk: uuid.UUID, token: str) -> Any:
         """Send the file, and note who took it."""
         export = self._found(request, pk)
-        file = jobs.path_of(export)
+        file = parts.path_of(export)
         if export.state != State.DONE or not services.is_download(export, token) or not file.exists():
             self.say(request, "This link has expired: the file was removed. Write it again to get it.", is_good=False)
             return HttpResponseRedirect(reverse("admin:leads_export_change", args=(pk,)))
@@ -281,6 +281,8 @@ def progress(export: Export) -> dict[str, Any]:
 
 
 def _said(export: Export) -> str:
+    if export.state == State.RUNNING and 0 < export.total <= export.written:
+        return f"{counted(export.written, 'lead')} read; the file is being put together."
     if export.state == State.RUNNING:
         return f"{export.written:,} of {counted(export.total, 'lead')} written."
     if export.state == State.DONE:

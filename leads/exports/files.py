@@ -1,6 +1,7 @@
-"""Files of leads in each format; every one is written row by row and whole only when it is closed."""
+"""Files of leads in each format; those that aren't CSV are made of it, row by row, and whole only when closed."""
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -65,25 +66,11 @@ def headers(columns: Sequence[Column]) -> list[str]:
     return result
 
 
-class CsvWriter:
-    """Comma, semicolon or tab; a mark at the beginning makes Excel read it as UTF-8."""
-
-    def __init__(self, sheet: Sheet, path: Path, columns: Sequence[Column]) -> None:
-        self.cut_cells = 0
-        self._file = _opened(path)
-        self._csv = csv.writer(self._file, delimiter=sheet.separator, lineterminator="\n")
-        self._file.write(BOM if sheet.has_bom else "")
-        self._csv.writerow([inert(header) for header in headers(columns)])
-
-    def write(self, rows: Iterable[Sequence[str]]) -> None:
-        self._csv.writerows([inert(cell) for cell in row] for row in rows)
-
-    def write_lines(self, lines: Iterable[str]) -> None:
-        """Add lines that are inert CSV already."""
-        self._file.writelines(lines)
-
-    def close(self) -> None:
-        self._file.close()
+def csv_beginning(columns: Sequence[Column], separator: str = ",", *, has_bom: bool = True) -> str:
+    """Return what a CSV file begins with: a mark that makes Excel read it as UTF-8, and the header."""
+    header = io.StringIO()
+    csv.writer(header, delimiter=separator, lineterminator="\n").writerow([inert(each) for each in headers(columns)])
+    return (BOM if has_bom else "") + header.getvalue()
 
 
 class JsonLinesWriter:
@@ -204,7 +191,6 @@ def _json(cell: str) -> object:
 
 _JSON_READERS: dict[str, Callable[[str], object]] = {"number": _number, "json": _json}
 _WRITERS: dict[Format, Callable[[Sheet, Path, Sequence[Column]], Writer]] = {
-    Format.CSV: CsvWriter,
     Format.XLSX: XlsxWriter,
     Format.JSONL: JsonLinesWriter,
     Format.PARQUET: ParquetWriter,

@@ -1,12 +1,15 @@
-"""Leads out of the database, page by page or as one stream, in memory that doesn't grow with their number."""
+"""Leads out of the database as lines of CSV, page by page, in memory that doesn't grow with their number."""
 
 import csv
 import io
 import json
 import re
 import uuid
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,25 +22,54 @@ from leads.exports.columns import Column
 from leads.exports.inert import TWINS, inert
 from leads.models import Lead
 
-PAGE = 2000
-# As `inert.SUSPICIOUS`, for a whole line: the guard that the database itself puts before a phone number is fine.
-_SUSPICIOUS = re.compile(
-    rf"(?:^|[,;\t\r\n\"]|'(?!\+\d{{3,20}}(?:[,;\t\r\n]|$)))[^\w!-~]*[=+\-@{TWINS}]",
-)
+PAGE = 5000
+_KEY = len(str(uuid.UUID(int=0))) + 1
 
 
-def pages(leads: QuerySet[Lead], columns: Sequence[Column], zone: ZoneInfo) -> Iterator[list[list[str]]]:
-    """Yield cells as text, oldest leads first; each page is a statement of its own, so that nothing is kept open."""
-    names = [f"c{index}" for index in range(len(columns))]
-    told = leads.order_by("pk").annotate(
-        **{name: column.expression() for name, column in zip(names, columns, strict=True)}
-    )
-    after: uuid.UUID | None = None
-    while page := list((told.filter(pk__gt=after) if after else told).values_list("pk", *names)[:PAGE]):
-        yield [[_cell(value, zone) for value in row[1:]] for row in page]
-        if len(page) < PAGE:
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some leads as CSV: the lines, how many, and the key of the last one, after which the next page begins."""
+
+    text: bytes
+    number: int
+    last: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How cells are said: times in a zone, cells between separators; inert where a spreadsheet opens the lines."""
+
+    columns: Sequence[Column]
+    zone: ZoneInfo
+    separator: str = ","
+    is_inert: bool = True
+
+
+def pages(leads: QuerySet[Lead], shape: Shape, after: uuid.UUID | None = None) -> Iterator[Page]:
+    """Yield leads, oldest first; each page is a statement of its own, so nothing is kept open in between."""
+    read = _copied if connection.vendor == "postgresql" else _selected
+    while page := read(leads.filter(pk__gt=after) if after else leads, shape):
+        yield page
+        if page.number < PAGE:
             return
-        after = page[-1][0]
+        after = page.last
+
+
+def _selected(leads: QuerySet[Lead], shape: Shape) -> Page | None:
+    rows = list(_told(leads, [column.expression() for column in shape.columns]))
+    if not rows:
+        return None
+    written = io.StringIO()
+    say = inert if shape.is_inert else str
+    csv.writer(written, delimiter=shape.separator, lineterminator="\n").writerows(
+        [say(_cell(value, shape.zone)) for value in row[1:]] for row in rows
+    )
+    return Page(written.getvalue().encode(), len(rows), rows[-1][0])
+
+
+def _told(leads: QuerySet[Lead], expressions: Sequence[Combinable]) -> QuerySet[Any, tuple[Any, ...]]:
+    names = [f"c{index}" for index in range(len(expressions))]
+    return leads.order_by("pk").annotate(**dict(zip(names, expressions, strict=True))).values_list("pk", *names)[:PAGE]
 
 
 def _cell(value: Any, zone: ZoneInfo) -> str:
@@ -50,37 +82,32 @@ def _cell(value: Any, zone: ZoneInfo) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
 
 
-def can_stream() -> bool:
-    """Say whether the database writes CSV itself."""
-    return connection.vendor == "postgresql"
-
-
-def csv_lines(leads: QuerySet[Lead], columns: Sequence[Column], zone: ZoneInfo, separator: str) -> Iterator[str]:
-    """Yield lines of CSV that PostgreSQL wrote, each one made inert: several times faster than through objects."""
-    names = [f"c{index}" for index in range(len(columns))]
-    told = leads.order_by("pk").annotate(
-        **{name: _as_text(column) for name, column in zip(names, columns, strict=True)}
-    )
-    query, values = told.values_list(*names).query.sql_with_params()
-    options = f"FORMAT csv, DELIMITER E'{_escaped(separator)}'"
+def _copied(leads: QuerySet[Lead], shape: Shape) -> Page | None:
+    """Have PostgreSQL write the lines, each with its key in front, and make them inert: faster than through objects."""
+    told = _told(leads, [_as_text(column, is_guarded=shape.is_inert) for column in shape.columns])
+    query, values = told.query.sql_with_params()
+    options = f"FORMAT csv, DELIMITER E'{_ESCAPED.get(shape.separator, shape.separator)}'"
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('TimeZone', %s, true)", [zone.key])
+        cursor.execute("SELECT set_config('TimeZone', %s, true)", [shape.zone.key])
         with cursor.cursor.copy(f"COPY ({query}) TO STDOUT ({options})", values) as stream:
-            for line in stream:
-                text = bytes(line).decode()
-                yield _guarded(text, separator) if _SUSPICIOUS.search(text) else text
+            keyed = [bytes(line) for line in stream]
+    if not keyed:
+        return None
+    lines = [line[_KEY:] for line in keyed]
+    if shape.is_inert:
+        _guard(lines, shape.separator)
+    return Page(b"".join(lines), len(lines), uuid.UUID(keyed[-1][: _KEY - 1].decode()))
 
 
-def _escaped(separator: str) -> str:
-    return {"\t": "\\t", ";": ";"}.get(separator, ",")
+_ESCAPED = {"\t": "\\t"}
 
 
-def _as_text(column: Column) -> Combinable:
+def _as_text(column: Column, *, is_guarded: bool) -> Combinable:
     """Say a column as text in the database; empty is NULL, which CSV leaves out instead of quoting it."""
     said = column.expression()
     if column.kind == "time":
         return _Instant(said)
-    if column.name == "phone":
+    if column.name == "phone" and is_guarded:
         number = Concat(Value("'"), said)
         return Case(When(phone="", then=None), default=number, output_field=CharField())
     return said if column.kind in ("json", "number", "id") else NullIf(said, Value(""), output_field=CharField())
@@ -92,6 +119,30 @@ class _Instant(Func):
     function = "to_char"
     template = "to_char(%(expressions)s, 'YYYY-MM-DD\"T\"HH24:MI:SSTZH:TZM')"
     output_field = CharField()
+
+
+# As `inert.SUSPICIOUS`, for a whole line: the guard that the database itself puts before a phone number is fine.
+_SUSPICIOUS = re.compile(
+    rf"(?:^|[,;\t\r\n\"]|'(?!\+\d{{3,20}}(?:[,;\t\r\n]|$)))[^\w!-~]*[=+\-@{TWINS}]",
+)
+# The same for many lines at once, in UTF-8: finds more than there is (beyond ASCII any sign may be a letter), and
+# misses nothing.
+_MAYBE_SUSPICIOUS = re.compile(
+    rb"(?:[,;\t\r\n\"]|'(?!\+\d{3,20}[,;\t\r\n]))[^!-~]*(?:[=+\-@]|"
+    + b"|".join(re.escape(sign.encode()) for sign in TWINS)
+    + rb")"
+)
+
+
+def _guard(lines: list[bytes], separator: str) -> None:
+    """Make lines inert in place; all are searched at once, and few are looked at one by one."""
+    text = b"\n" + b"".join(lines)
+    ends = list(accumulate(map(len, lines), initial=1))
+    doubtful = {bisect_right(ends, match.end() - 1) - 1 for match in _MAYBE_SUSPICIOUS.finditer(text)}
+    for number in doubtful:
+        line = lines[number].decode()
+        if _SUSPICIOUS.search(line):
+            lines[number] = _guarded(line, separator).encode()
 
 
 def _guarded(line: str, separator: str) -> str:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from gateway.models import User
 from leads.exports import columns as catalogue
-from leads.exports import jobs
+from leads.exports import jobs, parts
 from leads.models import Export, ExportPlan, Lead, Sheet
 from leads.selection import narrow
 from runtime.clock import db_now
@@ -22,6 +22,8 @@ from runtime.wakeups import wake
 State = Export.State
 PERSONAL = "leads.view_personal"
 _SALT = "leads.export.download"
+FROM_THE_FIRST: Mapping[str, Any] = {"after": None, "part_bytes": 0, "written": 0}
+"""What an export is given that is not to go on with what it has read."""
 _SHAPE = ("format", "filters", "columns", "time_zone", "separator", "has_bom")
 
 
@@ -51,20 +53,25 @@ def export_create(
 
 def export_again(*, export: Export) -> None:
     """Have a file written anew, with the leads as they are now."""
-    fresh = {"tries": 0, "written": 0, "reason": "", "due_at": db_now(), "created_at": db_now(), "expires_at": None}
+    fresh = {"tries": 0, "reason": "", "due_at": db_now(), "created_at": db_now(), "expires_at": None, **FROM_THE_FIRST}
     with transaction.atomic():
         Export.objects.filter(pk=export.pk).exclude(state=State.RUNNING).update(state=State.WAITING, **fresh)
         wake(jobs.KIND, str(export.pk))
 
 
+def export_restart(*, export: Export) -> None:
+    """Have what is being read forgotten and read anew; whoever reads it now gives up."""
+    mine = Export.objects.filter(pk=export.pk, state__in=[State.WAITING, State.RUNNING])
+    mine.update(state=State.WAITING, lease_until=None, due_at=db_now(), fence=F("fence") + 1, **FROM_THE_FIRST)
+    parts.forget(export)
+
+
 def export_cancel(*, export: Export) -> bool:
     """Give up a file that isn't ready yet; whoever writes it stops within a second."""
-    open_states = [State.WAITING, State.RUNNING]
-    return bool(
-        Export.objects.filter(pk=export.pk, state__in=open_states).update(
-            state=State.CANCELLED, lease_until=None, finished_at=db_now()
-        )
-    )
+    still_open = Export.objects.filter(pk=export.pk, state__in=[State.WAITING, State.RUNNING])
+    done = bool(still_open.update(state=State.CANCELLED, lease_until=None, finished_at=db_now()))
+    parts.sweep(export)
+    return done
 
 
 def export_remove(*, export: Export, reason: str = "") -> None:
@@ -73,7 +80,8 @@ def export_remove(*, export: Export, reason: str = "") -> None:
         state=State.EXPIRED, reason=reason[:200]
     )
     with suppress(FileNotFoundError):
-        jobs.path_of(export).unlink()
+        parts.path_of(export).unlink()
+    parts.sweep(export)
 
 
 def exports_expire(*, days: int) -> int:

@@ -16,7 +16,7 @@ from django.db.models import F
 from leads import erasures
 from leads.capture import leads_capture
 from leads.exports.inert import inert
-from leads.exports.jobs import folder as files_folder
+from leads.exports.parts import folder as files_folder
 from leads.imports import matching, reading
 from leads.imports.matching import Read, Refused
 from leads.models import Activity, Consent, Import, Lead

@@ -10,11 +10,13 @@ import pytest
 from django.core import mail
 
 from integrations.models import Delivery
-from leads.exports import chores, files, jobs, services
+from leads import erasures
+from leads.exports import chores, files, jobs, parts, services
 from leads.exports import columns as catalogue
 from leads.models import Activity, Consent, Export, ExportPlan, Lead
 from runtime import jobs as runtime_jobs
 from runtime import retention
+from runtime.personal import Person
 from tests.factories import ClientFactory, ConnectorFactory, DeliveryFactory, LeadFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db]
@@ -50,15 +52,27 @@ def written(person, *, columns=None, filters=None, **shape) -> Export:
 
 
 def csv_rows(export: Export) -> list[dict[str, str]]:
-    text = jobs.path_of(export).read_text(encoding="utf-8-sig")
+    text = parts.path_of(export).read_text(encoding="utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=export.separator))
 
 
 def sheet_rows(export: Export, sheet: str = "Leads") -> list[dict[str, object]]:
-    book = openpyxl.load_workbook(jobs.path_of(export), read_only=True)
+    book = openpyxl.load_workbook(parts.path_of(export), read_only=True)
     header, *rows = book[sheet].iter_rows(values_only=True)
     book.close()
     return [dict(zip(header, row, strict=False)) for row in rows]
+
+
+class Killed(BaseException):
+    """The process is gone: nothing is caught, nothing is tidied up."""
+
+
+def ids_in(export: Export) -> list[object]:
+    if export.format == "xlsx":
+        return [row["id"] for row in sheet_rows(export)]
+    if export.format == "csv":
+        return [row["id"] for row in csv_rows(export)]
+    return [json.loads(line)["id"] for line in parts.path_of(export).read_text().splitlines()]
 
 
 def hostile_leads() -> list[Lead]:
@@ -90,13 +104,13 @@ class TestHostileLeads:
         rows = sheet_rows(export)
         assert [row["last_message"] for row in rows] == list(HOSTILE.values())
         assert rows[0]["phone"] == "+49309018200"
-        book = openpyxl.load_workbook(jobs.path_of(export))
+        book = openpyxl.load_workbook(parts.path_of(export))
         cells = [cell for row in book["Leads"].iter_rows() for cell in row]
         assert not [cell.coordinate for cell in cells if cell.data_type == "f"]
 
     def test_json_lines_hold_exactly_what_was_said(self, person):
         hostile_leads()
-        lines = jobs.path_of(written(person, format="jsonl")).read_text(encoding="utf-8").splitlines()
+        lines = parts.path_of(written(person, format="jsonl")).read_text(encoding="utf-8").splitlines()
         assert [json.loads(line)["last_message"] for line in lines] == list(HOSTILE.values())
 
     def test_a_cell_that_excel_cannot_hold_is_cut_and_counted(self, person):
@@ -136,7 +150,7 @@ class TestColumns:
         elif format == "xlsx":
             assert sheet_rows(export)[0]["captured_at"] == datetime(2026, 7, 2, 0, 30)  # noqa: DTZ001 (Excel has none)
         else:
-            assert "2026-07-02T00:30:00+02:00" in jobs.path_of(export).read_text()
+            assert "2026-07-02T00:30:00+02:00" in parts.path_of(export).read_text()
 
     def test_who_may_not_see_personal_data_gets_none(self, person):
         analyst = UserFactory(is_superuser=False)
@@ -148,8 +162,8 @@ class TestColumns:
     def test_the_mark_for_excel_is_left_out_when_asked(self, person):
         LeadFactory()
         with_mark, without = written(person), written(person, has_bom=False)
-        assert jobs.path_of(with_mark).read_bytes().startswith(b"\xef\xbb\xbf")
-        assert not jobs.path_of(without).read_bytes().startswith(b"\xef\xbb\xbf")
+        assert parts.path_of(with_mark).read_bytes().startswith(b"\xef\xbb\xbf")
+        assert not parts.path_of(without).read_bytes().startswith(b"\xef\xbb\xbf")
 
     def test_the_dictionary_explains_every_column(self, person):
         shown = catalogue.named(catalogue.usual())
@@ -190,20 +204,59 @@ class TestWholeOrNot:
         export = written(person, format="xlsx", columns=["id"])
         assert [len(sheet_rows(export, name)) for name in ("Leads", "Leads 2", "Leads 3")] == [3, 3, 1]
 
-    def test_a_killed_export_is_written_again_and_leaves_no_half_file(self, person, folder, later):
-        LeadFactory()
-        shape = {"format": "csv", "columns": ["id"], "filters": {}}
-        export = services.export_create(person=person, shape=shape)
-        [held] = Export.objects.filter(pk=export.pk).claim()
-        half = folder / f"{held.pk}.{held.fence}.part"
-        half.mkdir(parents=True)
-        (half / "file").write_text("half")
+    @pytest.mark.parametrize("format", ["csv", "xlsx", "jsonl"])
+    @pytest.mark.parametrize("kill_at", [1, 3, 5])
+    def test_a_killed_export_goes_on_where_it_was(self, person, folder, later, monkeypatch, format, kill_at):
+        monkeypatch.setattr("leads.exports.rows.PAGE", 4)
+        monkeypatch.setattr("leads.exports.jobs._SAY_EVERY_SECONDS", 0)
+        leads = [LeadFactory() for _ in range(18)]
+        export = services.export_create(person=person, shape={"format": format, "columns": ["id"], "filters": {}})
+        read: list[object] = []
+        real = jobs.pages
+
+        def watched(*asked):
+            for page in real(*asked):
+                read.append(page.number)
+                if len(read) == kill_at:
+                    raise Killed
+                yield page
+
+        monkeypatch.setattr(jobs, "pages", watched)
+        with pytest.raises(Killed):
+            jobs.write(str(export.pk))
+        Export.objects.update(state=Export.State.RUNNING)  # nobody had the time to say that it stopped
+        [part] = folder.glob("*.part")
+        with (part / "rows").open("a") as rows:
+            rows.write("half a row")
         jobs.write(str(export.pk))
         assert Export.objects.get().state == Export.State.RUNNING, "its holder may still be at it"
         later(minutes=2)
         jobs.write(str(export.pk))
-        assert Export.objects.get().state == Export.State.DONE
-        assert [path.name for path in folder.iterdir()] == [f"{export.pk}.csv"]
+        export.refresh_from_db()
+        assert (export.state, export.written) == (Export.State.DONE, 18)
+        assert sum(read) == 18 + (4 if kill_at < 5 else 2), "only the page it died at was read twice"
+        assert ids_in(export) == [str(lead.pk) for lead in leads]
+        assert [path.name for path in folder.iterdir()] == [f"{export.pk}.{format}"]
+
+    def test_one_whose_rows_are_lost_begins_anew(self, person, folder, later, monkeypatch):
+        leads = [LeadFactory() for _ in range(3)]
+        export = services.export_create(person=person, shape={"format": "csv", "columns": ["id"], "filters": {}})
+        Export.objects.update(after=leads[1].pk, part_bytes=500, written=2)
+        jobs.write(str(export.pk))
+        assert len(csv_rows(Export.objects.get())) == 3
+
+    def test_whoever_was_erased_meanwhile_is_not_in_what_was_read(self, person, folder, monkeypatch):
+        lead = LeadFactory(email="gone@example.com")
+        export = services.export_create(person=person, shape={"format": "csv", "columns": ["email"], "filters": {}})
+        runtime_jobs.stopping.set()
+        jobs.write(str(export.pk))
+        assert "gone@example.com" in next(folder.glob("*.part/rows")).read_text()
+        erasures.exports_forget(Person(lead.pk, ["gone@example.com"]))
+        assert not list(folder.iterdir())
+        lead.delete()
+        runtime_jobs.stopping.clear()
+        jobs.write(str(export.pk))
+        assert csv_rows(Export.objects.get()) == []
 
     def test_a_process_that_ends_puts_it_back(self, person, folder):
         LeadFactory()
@@ -211,10 +264,10 @@ class TestWholeOrNot:
         runtime_jobs.stopping.set()
         jobs.write(str(export.pk))
         assert Export.objects.get().state == Export.State.WAITING
-        assert not list(folder.iterdir())
         runtime_jobs.stopping.clear()
         jobs.write(str(export.pk))
         assert Export.objects.get().state == Export.State.DONE
+        assert [path.name for path in folder.iterdir()] == [f"{export.pk}.csv"]
 
     def test_a_cancelled_export_stops(self, person, folder, monkeypatch):
         LeadFactory()
@@ -231,7 +284,7 @@ class TestWholeOrNot:
         assert not list(folder.iterdir())
 
     def test_what_fails_is_tried_again_then_put_before_a_person(self, person, monkeypatch, later):
-        monkeypatch.setattr(files, "opened", lambda *_: 1 / 0)
+        monkeypatch.setattr(jobs, "pages", lambda *_: 1 / 0)
         export = services.export_create(person=person, shape={"format": "csv", "columns": ["id"], "filters": {}})
         for _ in range(3):
             jobs.write(str(export.pk))
@@ -299,7 +352,7 @@ class TestPlans:
 
     def test_a_file_is_removed_when_its_time_is_over(self, person, folder, later):
         export = written(person)
-        assert jobs.path_of(export).exists()
+        assert parts.path_of(export).exists()
         later(days=8)
         retention.run()
         assert not list(folder.iterdir())

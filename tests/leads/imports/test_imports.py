@@ -18,6 +18,7 @@ from leads import erasures
 from leads.capture import lead_capture
 from leads.exports import columns as catalogue
 from leads.exports import jobs as exports
+from leads.exports import parts as export_parts
 from leads.exports import services as exporting
 from leads.imports import jobs, matching, reading, services
 from leads.models import Activity, Consent, Import, Lead, Reference
@@ -297,7 +298,7 @@ class TestRoundTrip(TestCase):
         shape = {"format": format, "columns": columns, "filters": {}, "separator": separator}
         export = exporting.export_create(person=person, shape=shape)
         exports.write(str(export.pk))
-        file = exports.path_of(export)
+        file = export_parts.path_of(export)
         Lead.objects.all().delete()
         run = brought(file.read_bytes(), client, name=f"x.{format}")
         taken(run)
