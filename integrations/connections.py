@@ -10,7 +10,7 @@ from integrations.credentials import Proof, opened, proof
 from integrations.egress import TOTAL_SECONDS, Session, Transport
 from integrations.guard import GuardedSession
 from integrations.models import Connector, Credential
-from integrations.providers.base import InventorySource, OrderSource, Provider
+from integrations.providers.base import LOOKED_UP, Provider
 from integrations.providers.errors import Misconfigured
 from integrations.providers.registry import provider_class
 from integrations.quota import Quota, Window
@@ -81,7 +81,7 @@ def _guarded(
             window_of(connector),
             daily=daily_of(connector),
             is_fixed=bool(connector.quota.get("requests")),
-            leaves_lookups_share=not is_lookup and issubclass(provider, InventorySource | OrderSource),
+            leaves_lookups_share=not is_lookup and issubclass(provider, LOOKED_UP),
         ),
         breaker=Breaker(connector.pk),
         patience=min(PATIENCE_SECONDS, ends_at - time.monotonic()) if ends_at is not None else PATIENCE_SECONDS,

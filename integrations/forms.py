@@ -12,7 +12,7 @@ from unfold import widgets
 from integrations.egress import check_url, parse_base
 from integrations.models import Connector, Credential
 from integrations.providers import errors
-from integrations.providers.base import OPERATIONS, InventorySource, OrderSource, Provider
+from integrations.providers.base import LOOKED_UP, OPERATIONS, Provider
 from integrations.rule_forms import RulesField
 from integrations.rules import read
 from integrations.subjects import Filter
@@ -150,6 +150,6 @@ def connector_fieldsets(provider: type[Provider]) -> list[tuple[str | None, dict
             ("Leads", {"fields": ("operations",)}),
             ("Which leads", {"fields": ("rules",)}),
         ]
-    if issubclass(provider, (InventorySource, OrderSource)):
+    if issubclass(provider, LOOKED_UP):
         parts.append(("Questions", {"fields": ("lookup_order",)}))
     return parts

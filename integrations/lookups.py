@@ -15,7 +15,7 @@ from integrations.connections import open_provider
 from integrations.metrics import LOOKUPS
 from integrations.models import Connector
 from integrations.providers import errors
-from integrations.providers.base import InventorySource, Order, OrderSource, Provider, Stock
+from integrations.providers.base import Customer, CustomerSource, InventorySource, Order, OrderSource, Provider, Stock
 from integrations.providers.registry import PROVIDERS, provider_class
 from integrations.services import NEEDS_REAUTH, connector_note, connector_pause
 from integrations.single_flight import NoTimeError, OthersFailedError, ask_once, cache_delete, cache_get, cache_set
@@ -23,9 +23,8 @@ from runtime.clock import db_now
 
 log = structlog.get_logger(__name__)
 
-FactT = TypeVar("FactT", Order, Stock)
+FactT = TypeVar("FactT", Order, Stock, Customer)
 
-_LONGEST_KEY = 100
 # Part of each key: raise it when a cached class changes its fields.
 _CACHE_VERSION = 1
 _AGAIN_STATUSES = {502, 503, 504}
@@ -62,6 +61,7 @@ class _Kind:
     fresh: float
     absent: float
     stale: float
+    longest: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,10 @@ class _Entry:
 
 _ORDER = _Kind("order", OrderSource, lambda source, number: source.order(number), fresh=30, absent=5, stale=0)
 _STOCK = _Kind("stock", InventorySource, lambda source, sku: source.stock(sku), fresh=30, absent=10, stale=600)
+# As personal as an order.
+_CUSTOMER = _Kind(
+    "customer", CustomerSource, lambda source, email: source.customer(email), fresh=30, absent=5, stale=0, longest=254
+)
 
 
 def order(number: str, *, deadline: float) -> Found[Order]:
@@ -93,15 +97,20 @@ def stock(sku: str, *, deadline: float) -> Found[Stock]:
     return cast("Found[Stock]", _look_up(_STOCK, sku, deadline))
 
 
+def customer(email: str, *, deadline: float) -> Found[Customer]:
+    """Return who has an e-mail address. Whether the asker may know, the caller has to check. Raises: Unavailable."""
+    return cast("Found[Customer]", _look_up(_CUSTOMER, email.lower(), deadline))
+
+
 def forget(kind: Literal["order", "stock"], key: str) -> None:
     """Drop what is remembered of one order number or SKU, because it has changed."""
     of_name = {_ORDER.name: _ORDER, _STOCK.name: _STOCK}
-    cache_delete(_cache_key(of_name[kind], key.strip()[:_LONGEST_KEY]))
+    cache_delete(_cache_key(of_name[kind], key.strip()[: of_name[kind].longest]))
 
 
 def _look_up(kind: _Kind, asked: str, deadline: float) -> Found[Any]:
     ends_at = time.monotonic() + deadline
-    wanted = asked.strip()[:_LONGEST_KEY]
+    wanted = asked.strip()[: kind.longest]
     key = _cache_key(kind, wanted)
     kept = _kept(key)
     if kept is not None and _is_fresh(kind, kept):

@@ -9,6 +9,11 @@ _HEADS = {
     "subscribers": "subscribes by consent",
     "inventory": "knows stock",
     "orders": "knows orders",
+    "catalog": "knows articles",
+    "customers": "knows customers",
+    "events": "tells what happened",
+    "changes": "asked what happened",
+    "operations": "does what you define",
     "schema": "tells its fields",
 }
 _SIGN_INS = {

@@ -19,6 +19,11 @@ _CAPABILITY_WORDS = {
     "schema": "tells its fields",
     "inventory": "knows stock",
     "orders": "knows orders",
+    "catalog": "knows articles",
+    "customers": "knows customers",
+    "events": "tells what happened",
+    "changes": "is asked what happened",
+    "operations": "does what you define",
 }
 
 

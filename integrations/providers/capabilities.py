@@ -2,10 +2,22 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from integrations.providers.contacts import Contact, Outcome
-from integrations.providers.facts import Order, Stock, VendorField
+from integrations.providers.facts import (
+    Acknowledgement,
+    Changes,
+    Customer,
+    DefinedOperation,
+    Order,
+    Page,
+    Product,
+    Received,
+    Stock,
+    VendorEvent,
+    VendorField,
+)
 
 
 class ContactSink(ABC):
@@ -75,6 +87,82 @@ class OrderSource(ABC):
         """Return one order, or None where it is not known. Raises: errors.ProviderError."""
 
 
+class CatalogSource(ABC):
+    """Knows which articles are sold."""
+
+    @abstractmethod
+    def products(self, cursor: str = "") -> Page[Product]:
+        """Return a page of the catalogue; an empty cursor asks for the first. Raises: errors.ProviderError.
+
+        A cursor that the vendor takes no more is `errors.Refused` with the code `stale_cursor`, if it says so.
+        """
+
+
+class CustomerSource(ABC):
+    """Knows customers."""
+
+    @abstractmethod
+    def customer(self, email: str) -> Customer | None:
+        """Return who has an e-mail address, compared whole and whatever its case, or None where nobody is known.
+
+        Raises: errors.ProviderError.
+        """
+
+
+class EventSource(ABC):
+    """Tells by itself what has happened, in requests that it signs. Both methods are pure."""
+
+    acknowledgement: ClassVar[Acknowledgement] = Acknowledgement()
+
+    @abstractmethod
+    def verify(self, received: Received, secrets: Sequence[str]) -> None:
+        """Make sure that a request comes from the vendor, by what was received and before anything of it is read.
+
+        `secrets` are those in force, two while one takes over from the other; where there is none, nothing is taken.
+        `providers/signatures.py` compares. Raises: errors.BadSignature.
+        """
+
+    @abstractmethod
+    def parse(self, received: Received) -> list[VendorEvent]:
+        """Return what a verified request tells, oldest first; nothing where it is about what we don't follow.
+
+        Raises: errors.Refused (code `unreadable`) where it can't be understood; it quotes nothing of the body.
+        """
+
+
+class ChangeSource(ABC):
+    """Can be asked what has happened, where the vendor doesn't tell by itself."""
+
+    poll_seconds: ClassVar[float] = 60.0
+    """How often it may be asked."""
+
+    @abstractmethod
+    def since(self, cursor: str) -> Changes:
+        """Return what has happened since a cursor (≤ 500 characters), oldest first, as the events `parse` would give.
+
+        An empty cursor tells nothing of the past, only where to go on from. What is told again has the same
+        `dedupe_id`; what was told in part is asked for by the cursor that comes with it.
+        Raises: errors.ProviderError; the same cursor is then good for the next time.
+        """
+
+
+class Operations(ABC):
+    """Does what an administrator has defined by name."""
+
+    @abstractmethod
+    def operations(self) -> list[DefinedOperation]:
+        """Return what may be called; reads the connector's settings alone. Raises: errors.Misconfigured."""
+
+    @abstractmethod
+    def call(self, name: str, arguments: Mapping[str, Any], idempotency_key: str) -> Any:
+        """Do it and return what the vendor says, as JSON values.
+
+        `idempotency_key` is the same for every try of the same call, and empty for one that only reads.
+        Raises: errors.Unsupported for a name that isn't defined, errors.Refused for arguments that don't fit
+        (nothing was sent then), errors.ProviderError.
+        """
+
+
 class SchemaSource(ABC):
     """Knows which fields its records have, also those that the company has added."""
 
@@ -89,8 +177,16 @@ CAPABILITIES: Mapping[str, type] = {
     "subscribers": SubscriberSink,
     "inventory": InventorySource,
     "orders": OrderSource,
+    "catalog": CatalogSource,
+    "customers": CustomerSource,
+    "events": EventSource,
+    "changes": ChangeSource,
+    "operations": Operations,
     "schema": SchemaSource,
 }
+
+LOOKED_UP: tuple[type, ...] = (InventorySource, OrderSource, CatalogSource, CustomerSource)
+"""What questions are answered from: people wait for it."""
 
 OPERATIONS: Mapping[str, type] = {"upsert": ContactSink, "subscribe": SubscriberSink}
 """Which capability each operation of a delivery needs; `subscribe` also takes back, as the consent in force says."""

@@ -9,7 +9,7 @@ import httpx2
 from integrations.calls import CallLog
 from integrations.egress import Session
 from integrations.models import Connector
-from integrations.providers.base import Provider
+from integrations.providers.base import DefinedOperation, Provider
 from integrations.providers.registry import provider_class
 
 Answer = httpx2.Response | Callable[[httpx2.Request], httpx2.Response]
@@ -41,3 +41,12 @@ def says(status: int, body: Any = None, **headers: str) -> httpx2.Response:
     if isinstance(body, bytes):
         return httpx2.Response(status, content=body, headers=named)
     return httpx2.Response(status, json=body, headers=named)
+
+
+_ANY = {"string": "x", "integer": 1, "number": 1, "boolean": True, "array": [], "object": {}}
+
+
+def arguments_of(operation: DefinedOperation) -> dict[str, Any]:
+    """Return the least that an operation has to be told."""
+    known = operation.arguments.get("properties", {})
+    return {name: _ANY[known.get(name, {}).get("type", "string")] for name in operation.arguments.get("required", ())}
