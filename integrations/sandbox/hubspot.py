@@ -18,7 +18,7 @@ import sqlite3
 from typing import Any, ClassVar
 
 from integrations.sandbox import hubspot_contacts as contacts
-from integrations.sandbox import hubspot_oauth as oauth
+from integrations.sandbox import oauth
 from integrations.sandbox.hubspot_contacts import Write, Written
 from integrations.sandbox.hubspot_input import (
     CATEGORIES,
@@ -36,6 +36,8 @@ from integrations.sandbox.store import Store, record_effects
 from integrations.sandbox.vendor import Table, Vendor, route
 from integrations.sandbox.wire import Reply, Request, json_reply, utc_now
 
+TOKEN = "pat-sandbox-hubspot"  # noqa: S105 - the sandbox's public example token
+REFRESH_TOKEN = "refresh-sandbox-hubspot"  # noqa: S105 - likewise
 LIMIT = {"requests": 190, "window_ms": 10_000}
 SEARCH_LIMIT = {"requests": 5, "window_ms": 1_000}
 DAILY_LIMIT = 650_000
@@ -48,7 +50,7 @@ class HubSpot(Vendor):
 
     key: ClassVar[str] = "hubspot"
     name: ClassVar[str] = "HubSpot"
-    schema: ClassVar[str] = contacts.SCHEMA
+    schema: ClassVar[str] = contacts.SCHEMA + oauth.schema("hubspot")
     routes = (
         route("POST", f"{CONTACTS}/batch/upsert", "batch_upsert"),
         route("POST", SEARCH, "search"),
@@ -65,6 +67,7 @@ class HubSpot(Vendor):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
+        self._desk = oauth.Desk(self.key, self.name, store, TOKEN, REFRESH_TOKEN)
         self._window = Window()
         self._search_window = Window()
         self._used_today = 0
@@ -80,11 +83,14 @@ class HubSpot(Vendor):
             return super().respond(request)
         except RefusedError as refused:
             return self.finish(request, self._error(request, refused.status, refused.body))
+        except oauth.GrantRefusedError as refused:
+            body = {"message": refused.words, "category": f"BAD_{refused.about}"}
+            return self.finish(request, self._error(request, 400, body))
 
     def admit(self, request: Request) -> Reply | None:
         if request.path in ("/oauth/v1/token", "/oauth/authorize"):
             return None
-        if not oauth.knows(self.store, request.bearer()):
+        if not self._desk.knows(request.bearer()):
             message = (
                 "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can find more"
                 " details at https://developers.hubspot.com/docs/methods/auth/oauth-overview"
@@ -221,12 +227,12 @@ class HubSpot(Vendor):
 
     def token(self, request: Request) -> Reply:
         """Issue an access token that holds 30 minutes."""
-        return json_reply(200, oauth.issue(self.store, request.body))
+        return json_reply(200, self._desk.issue(request.body))
 
     def authorize(self, request: Request) -> Reply:
         """The page on which a person agrees."""
-        page = oauth.consent(self.store, {name: values[-1] for name, values in request.query.items()})
-        return Reply(200, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
+        page = self._desk.consent({name: values[-1] for name, values in request.query.items()})
+        return Reply(200, page, {"Content-Type": "text/html; charset=utf-8"})
 
     def rows(self, kind: str) -> list[dict[str, Any]] | None:
         if kind != "contacts":

@@ -18,7 +18,6 @@ CREATE TABLE IF NOT EXISTS hubspot_contacts (
     id INTEGER PRIMARY KEY AUTOINCREMENT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
     {", ".join(f"{name} TEXT{' UNIQUE' if name in UNIQUE else ''}" for name in NAMES)}
 );
-CREATE TABLE IF NOT EXISTS hubspot_tokens (token TEXT PRIMARY KEY, kind TEXT NOT NULL, expires_at REAL NOT NULL);
 """
 COLUMNS = f"id, created_at, updated_at, {', '.join(NAMES)}"
 INSERT = f"INSERT INTO hubspot_contacts ({COLUMNS}) VALUES ({', '.join('?' * (3 + len(NAMES)))})"
