@@ -2,17 +2,15 @@
 
 import pytest
 
-from integrations import credentials
-from integrations.calls import CallLog
-from integrations.connections import open_provider
 from integrations.drain import drain
 from integrations.models import Delivery
 from integrations.providers import errors
 from integrations.providers.base import Contact
 from leads.models import Consent
 from runtime.clock import db_now
-from tests.factories import ConnectorFactory, CredentialFactory, DeliveryFactory, LeadFactory
+from tests.factories import DeliveryFactory, LeadFactory
 from tests.integrations.providers.brevo.test_contacts import ANNA, SET_UP, UNSURE
+from tests.integrations.providers.sandboxed import Faults, connector_to, provider_of
 from tests.sandbox import BREVO_KEY
 
 pytestmark = pytest.mark.django_db
@@ -20,23 +18,15 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def connector(sandbox):
-    credential = CredentialFactory.build(provider="brevo", host="127.0.0.1")
-    credentials.seal(credential, {"api_key": BREVO_KEY})
-    credential.save()
-    return ConnectorFactory(
-        provider="brevo",
-        base_url=sandbox.brevo_url,
-        credential=credential,
-        config=SET_UP,
-        operations=["upsert", "subscribe"],
-        # Faster than the vendor's window: the tests are not about it.
-        quota={"requests": 1000, "seconds": 1},
-    )
+    row = connector_to(sandbox, "brevo", BREVO_KEY, SET_UP)
+    row.operations = ["upsert", "subscribe"]
+    row.save()
+    return row
 
 
 @pytest.fixture
 def brevo(connector):
-    return open_provider(connector, CallLog(connector))
+    return provider_of(connector)
 
 
 def contact(**fields):
@@ -90,22 +80,22 @@ def test_a_person_is_forgotten(sandbox, brevo):
     assert contacts(sandbox) == []
 
 
-@pytest.mark.parametrize(
-    ("dial", "error", "code"),
-    [
-        ({"status": 503, "retry_after": "7"}, errors.RetryLater, "retry_later"),
-        ({"rate_limit": {"requests": 0, "window_ms": 3_000}}, errors.RetryLater, "rate_limited"),
-        ({"status": 401}, errors.NotAuthorised, "not_authorised"),
-        ({"reset": "before"}, errors.OutcomeUnknown, "no_answer"),
-        ({"garbage": True}, errors.RetryLater, "garbled_reply"),
-        ({"partial": {"emails": ["anna@example.com"]}}, errors.Refused, "refused"),
-    ],
-)
-def test_faults_are_named_by_what_to_do_next(sandbox, brevo, dial, error, code):
-    sandbox.fault(vendor="brevo", **dial)
-    with pytest.raises(error) as caught:
-        brevo.upsert([contact(firstname="Anna")])
-    assert (type(caught.value), caught.value.code) == (error, code)
+class TestFaults(Faults):
+    vendor = "brevo"
+
+    @pytest.fixture
+    def provider(self, brevo):
+        return brevo
+
+    def ask(self, provider):
+        return provider.upsert([contact(firstname="Anna")])
+
+
+def test_a_contact_that_is_refused_says_so(sandbox, brevo):
+    sandbox.fault(vendor="brevo", partial={"emails": ["anna@example.com"]})
+    with pytest.raises(errors.Refused) as caught:
+        brevo.upsert([contact()])
+    assert caught.value.code == "refused"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -5,14 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from integrations import credentials
-from integrations.calls import CallLog
-from integrations.connections import open_provider
 from integrations.providers import errors
 from integrations.providers.base import Contact, Statement
 from runtime.clock import db_now
-from tests.factories import ConnectorFactory, CredentialFactory
 from tests.integrations.providers.mailchimp.test_members import ANNA, LIST, UNSURE
+from tests.integrations.providers.sandboxed import Faults, connector_to, provider_of
 from tests.sandbox import MAILCHIMP_KEY
 
 pytestmark = pytest.mark.django_db
@@ -20,13 +17,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def mailchimp(sandbox):
-    credential = CredentialFactory.build(provider="mailchimp", host="127.0.0.1")
-    credentials.seal(credential, {"api_key": MAILCHIMP_KEY})
-    credential.save()
-    connector = ConnectorFactory(
-        provider="mailchimp", base_url=sandbox.mailchimp_url, credential=credential, config=LIST | {"tags": "chat"}
-    )
-    return open_provider(connector, CallLog(connector))
+    return provider_of(connector_to(sandbox, "mailchimp", MAILCHIMP_KEY, LIST | {"tags": "chat"}))
 
 
 def contact(**fields):
@@ -81,19 +72,19 @@ def test_the_fields_are_those_of_the_audience(mailchimp):
     assert mailchimp.check().words == "Connected to the Mailchimp audience “Newsletter”."
 
 
-@pytest.mark.parametrize(
-    ("dial", "error", "code"),
-    [
-        ({"status": 503, "retry_after": "7"}, errors.RetryLater, "retry_later"),
-        ({"rate_limit": {"requests": 0, "window_ms": 3_000}}, errors.RetryLater, "rate_limited"),
-        ({"status": 401}, errors.NotAuthorised, "not_authorised"),
-        ({"reset": "before"}, errors.OutcomeUnknown, "no_answer"),
-        ({"garbage": True}, errors.RetryLater, "garbled_reply"),
-        ({"partial": {"emails": ["anna@example.com"]}}, errors.Refused, "refused"),
-    ],
-)
-def test_faults_are_named_by_what_to_do_next(sandbox, mailchimp, dial, error, code):
-    sandbox.fault(vendor="mailchimp", **dial)
-    with pytest.raises(error) as caught:
-        mailchimp.upsert([contact(fname="Anna")])
-    assert (type(caught.value), caught.value.code) == (error, code)
+class TestFaults(Faults):
+    vendor = "mailchimp"
+
+    @pytest.fixture
+    def provider(self, mailchimp):
+        return mailchimp
+
+    def ask(self, provider):
+        return provider.upsert([contact(fname="Anna")])
+
+
+def test_a_contact_that_is_refused_says_so(sandbox, mailchimp):
+    sandbox.fault(vendor="mailchimp", partial={"emails": ["anna@example.com"]})
+    with pytest.raises(errors.Refused) as caught:
+        mailchimp.upsert([contact()])
+    assert caught.value.code == "refused"
