@@ -76,7 +76,7 @@ class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class
             self.fields["operations"].choices = operation_choices(self.provider_class)  # type: ignore[attr-defined]
         if "base_url" in self.fields and not self.instance.base_url:
             self.initial.setdefault("base_url", self.provider_class.default_base_url)
-        if "base_url" in self.fields and self.provider_class.knows_home:
+        if "base_url" in self.fields and not self.provider_class.default_base_url:
             self.fields["base_url"].required = False
             self.fields["base_url"].help_text = "Empty: the host of the credential."
         if "credential" in self.fields:
@@ -104,6 +104,8 @@ class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class
         credential, url = values.get("credential"), values.get("base_url")
         if credential and not url and "base_url" not in self.errors:
             url = values["base_url"] = f"https://{credential.host}"
+        elif not url and "base_url" in self.fields and "base_url" not in self.errors:
+            self.add_error("base_url", "Say where the system answers.")
         if credential and credential.host and url and parse_base(url).host.lower() != credential.host:
             self.add_error(
                 "credential", f"“{credential}” is sent to {credential.host} alone, not to this base address."

@@ -162,7 +162,29 @@ def ask_for_tokens(
     if reply.status in {400, 401, 403}:
         raise errors.NotAuthorised(_words(reply), status=reply.status)
     raise_for_status(reply)
+    _check_instance(reply, credential.host)
     return _tokens(reply)
+
+
+def _check_instance(reply: Reply, host: str) -> None:
+    """Refuse tokens for another host than their credential's: they are sent to that one alone.
+
+    Raises: Misconfigured with the host that the vendor names in `instance_url`.
+    """
+    answer = reply.json()
+    named = answer.get("instance_url") if isinstance(answer, dict) else None
+    if not isinstance(named, str) or not host:
+        return
+    try:
+        found = parse_base(named).host.lower()
+    except errors.EgressDenied:
+        found = ""
+    if found != host.lower():
+        where = found or "an address that is none"
+        raise errors.Misconfigured(
+            f"These tokens are for {where}, not for {host}. Enter that host on the credential, clear the connector's"
+            " base address, and sign in again."
+        )
 
 
 def _tokens(reply: Reply) -> Tokens:

@@ -70,6 +70,8 @@ def _goes_on(connector: Connector) -> bool:
 
 
 def _refusal(credential: Credential, err: errors.ProviderError) -> str:
+    if isinstance(err, errors.Misconfigured):
+        return err.words
     vendor = provider_class(credential.provider).name
     said = f" It said: “{scrub_text(err.words)}”" if err.words else ""
     return f"{vendor} did not complete the sign-in. Check the client id and secret, then press Connect again.{said}"

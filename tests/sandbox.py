@@ -21,6 +21,7 @@ HUBSPOT_TOKEN = "pat-sandbox-hubspot"
 BREVO_KEY = "xkeysib-sandbox-brevo"
 MAILCHIMP_KEY = "0123456789abcdef-us21"
 ODOO_KEY = "odoo-sandbox-key"
+SALESFORCE_TOKEN = "00D000000000001!sandbox"
 
 
 class SandboxApi:
@@ -101,6 +102,10 @@ class SandboxServer(SandboxApi):
     @property
     def mailchimp_url(self) -> str:
         return f"{self.url}/mailchimp"
+
+    @property
+    def salesforce_url(self) -> str:
+        return f"{self.url}/salesforce"
 
     @property
     def odoo_url(self) -> str:

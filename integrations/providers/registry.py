@@ -10,6 +10,7 @@ PROVIDERS: dict[str, str] = {
     "hubspot": "integrations.providers.hubspot.provider.HubSpot",
     "mailchimp": "integrations.providers.mailchimp.provider.Mailchimp",
     "odoo": "integrations.providers.odoo.provider.Odoo",
+    "salesforce": "integrations.providers.salesforce.provider.Salesforce",
 }
 
 

@@ -6,6 +6,7 @@ from integrations.sandbox.brevo import Brevo
 from integrations.sandbox.hubspot import HubSpot
 from integrations.sandbox.mailchimp import Mailchimp
 from integrations.sandbox.odoo import Odoo
+from integrations.sandbox.salesforce import Salesforce
 from integrations.sandbox.vendor import Vendor
 
-VENDORS: tuple[type[Vendor], ...] = (HubSpot, Odoo, Brevo, Mailchimp)
+VENDORS: tuple[type[Vendor], ...] = (HubSpot, Odoo, Brevo, Mailchimp, Salesforce)
