@@ -145,6 +145,8 @@ class Results:
 
     def save(self) -> bool:
         """Write everything; False where this connector has to stop for now."""
+        if not (self._calls or self._delivered or self._accepted or self._values):
+            return True
         with turns.writing(), transaction.atomic():
             if self._calls:
                 self._calls.save()

@@ -77,6 +77,7 @@ class Turn:
         self._sent: dict[Future[list[Outcome]], tuple[Parcel | Inquiry, CallLog]] = {}
         self._may_go_on = True
         self._was_refused = False
+        self._look_at = 0.0
         self._give_up_at = float("inf")
 
     def run(self) -> None:
@@ -130,9 +131,13 @@ class Turn:
         if self._packed:
             return self._packed.popleft()
         while time.monotonic() < self._ends_at and not jobs.stopping.is_set():
+            if self._sent and time.monotonic() < self._look_at:
+                return None
             if self._asks and (accepted := Delivery.objects.claim_job(self._connector.pk)):
                 return Inquiry(accepted)
             batch = Delivery.objects.claim_batch(self._connector.pk, self._provider_class.batch_size)
+            # Nothing else is due: looking once more would only keep the call from the wire.
+            self._look_at = time.monotonic() + (_LOOK_SECONDS if batch.is_all else 0.0)
             if batch and (parcel := self._packer.pack(batch)):
                 if parcel.operation == ERASE:
                     # One request each.
@@ -152,6 +157,7 @@ class Turn:
     def _finish(self, future: "Future[list[Outcome]]") -> None:
         """Write down what became of a parcel, or halve it."""
         parcel, calls = self._sent.pop(future)
+        self._look_at = 0.0
         contacts = {delivery.pk: contact for delivery, contact in zip(parcel.deliveries, parcel.contacts, strict=False)}
         results = deliveries.Results(self._connector, calls, contacts)
         try:

@@ -3,12 +3,18 @@
 import uuid
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q, QuerySet
+from django.db import connection
+from django.db.models import QuerySet
 
 from integrations.models import ConnectorState
 from runtime import jobs
 from runtime.clock import db_now
+from runtime.inserts import adapter
 
+_TAKE = (
+    f"UPDATE {ConnectorState._meta.db_table} SET lease_until = %s, fence = fence + 1 "
+    "WHERE connector_id = %s AND (lease_until IS NULL OR lease_until < %s) RETURNING fence"
+)
 # Short, so that another worker goes on soon after one is killed; renewed in half of it while a drainer lives.
 _SECONDS = min(6.0, jobs.LEASE_SECONDS / 3)
 
@@ -29,16 +35,20 @@ class Lease:
         """Take the lease; False where another drainer has it."""
         if not self._take():
             ConnectorState.objects.bulk_create([ConnectorState(pk=self.connector_id)], ignore_conflicts=True)
-            if not self._take():
-                return False
-        self.fence = ConnectorState.objects.values_list("fence", flat=True).get(pk=self.connector_id)
+            return self._take()
         return True
 
     def _take(self) -> bool:
+        """Take it in one statement: every lead that comes alone waits for this."""
         now = db_now()
         self._until = now + timedelta(seconds=_SECONDS)
-        free = ConnectorState.objects.filter(Q(lease_until=None) | Q(lease_until__lt=now), pk=self.connector_id)
-        return bool(free.update(lease_until=self._until, fence=F("fence") + 1))
+        key, time = adapter(ConnectorState, "connector_id"), adapter(ConnectorState, "lease_until")
+        with connection.cursor() as cursor:
+            cursor.execute(_TAKE, [time(self._until), key(self.connector_id), time(now)])
+            row = cursor.fetchone()
+        if row is not None:
+            self.fence = int(row[0])
+        return row is not None
 
     def keep(self) -> bool:
         """Renew the lease where half of it is over; False where it is lost."""

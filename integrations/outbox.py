@@ -29,6 +29,13 @@ _BEHIND_ERASURE = timedelta(minutes=10)
 _SAME_MOMENT = timedelta(seconds=1)
 
 
+class Batch(list["Delivery"]):
+    """Deliveries claimed together."""
+
+    is_all = False
+    """Whether nothing else was due."""
+
+
 class DeliveryQuerySet(JobQuerySet["Delivery"]):
     """Reads and claims deliveries."""
 
@@ -100,13 +107,14 @@ class DeliveryQuerySet(JobQuerySet["Delivery"]):
         """Return deliveries whose vendor is to be asked now what became of them."""
         return self.filter(state=self.model.State.CONFIRMING, due_at__lte=now)
 
-    def claim_batch(self, connector_id: uuid.UUID, limit: int) -> "list[Delivery]":
+    def claim_batch(self, connector_id: uuid.UUID, limit: int) -> "Batch":
         """Take up to `limit` ready deliveries of one connector, all of one operation; committed on return."""
         with turns.writing(), transaction.atomic():
             now = db_now()
             ready = self.filter(connector=connector_id).ready(now).order_by("due_at", "id")
             rows = list(ready.select_for_update(skip_locked=True, of=("self",))[:limit])
-            mine = [row for row in rows if row.operation == rows[0].operation]
+            mine = Batch(row for row in rows if row.operation == rows[0].operation)
+            mine.is_all = len(mine) == len(rows) < limit
             if mine:
                 state, until = self.model.State.SENDING, now + timedelta(seconds=LEASE_SECONDS)
                 claimed = self.model._default_manager.filter(pk__in=[row.pk for row in mine])
