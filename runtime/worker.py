@@ -10,7 +10,6 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, close_old_connections, connection
 from dramatiq import Worker
-from dramatiq.brokers.redis import RedisBroker
 
 from runtime import jobs, periodic, wakeups
 from runtime.clock import db_now
@@ -26,9 +25,8 @@ _REST = 4.0
 _DUE_AT_ONCE = 500
 # Due work is not announced again within this time: whoever was told may still be on the way to its lease.
 _ANNOUNCED_SECONDS = 1.0
-# Redis consumers back off up to their time-out when idle, and that is how long a hint may lie there. The others wait
-# for a message itself: a long time-out only means fewer turns of an idle loop.
-_REDIS_TIMEOUT_MS, _TIMEOUT_MS = 50, 1000
+# How often an idle thread turns round; a message wakes it.
+_TURN_MS = 1000
 
 
 class Clock(threading.Thread):
@@ -120,8 +118,10 @@ def work(threads: int, stopped: threading.Event, patience: timedelta = timedelta
     """Do due work with `threads` threads until `stopped` is set; then finish what is in hand within `patience`."""
     periodic.ensure_rows()
     hints = wakeups.current()
-    timeout = _REDIS_TIMEOUT_MS if isinstance(hints.actor.broker, RedisBroker) else _TIMEOUT_MS
-    worker = Worker(hints.actor.broker, worker_threads=threads, worker_timeout=timeout, queues={hints.queue})
+    broker = hints.actor.broker
+    # No message is ever sent for later (the database has the schedule): nobody has to look for some.
+    broker.delay_queues.clear()
+    worker = Worker(broker, worker_threads=threads, worker_timeout=_TURN_MS, queues={hints.queue})
     clock = Clock()
     worker.start()
     _start_listening(hints)
