@@ -1,23 +1,21 @@
-"""Servers that one run may break: a PostgreSQL, a RabbitMQ behind a line that can be cut, a Redis, each its own."""
+"""Servers that one run may break: a PostgreSQL, a RabbitMQ, a Redis, each a program of its own."""
 
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import threading
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit, urlunsplit
-from uuid import uuid4
 
+import pika
 import psycopg
 import pytest
 import redis
+from pika.exceptions import AMQPError
 
 from tests.demo import wait_for
 from tests.ports import free_port
@@ -43,7 +41,7 @@ def start(stack: ExitStack) -> Servers:
         del servers.variables["DATABASE_URL"]
     broker = os.environ.get("BROKER_URL", "")
     if broker.startswith("amqp"):
-        servers.broker = stack.enter_context(Rabbit(broker))
+        servers.broker = stack.enter_context(Rabbit())
     elif broker:
         servers.broker = servers.cache = stack.enter_context(Redis())
         servers.variables["CACHE_URL"] = servers.cache.url(1)
@@ -175,97 +173,71 @@ class Redis(_Program):
             return bool(client.ping())
 
 
-class Rabbit:
-    """A virtual host of a running RabbitMQ, behind a line that can be cut."""
+class Rabbit(_Program):
+    """A RabbitMQ node of its own, which can be killed; what is in it dies with it."""
 
-    def __init__(self, url: str) -> None:
-        self._parts = urlsplit(url)
-        self._name = f"faults_{uuid4().hex[:8]}"
-        self._line = Line(self._parts.hostname or _HOST, self._parts.port or 5672)
-
-    def __enter__(self) -> Self:
-        self._make()
-        self._line.mend()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._line.cut()
-        _rabbitmqctl("delete_vhost", self._name)
+    def __init__(self) -> None:
+        super().__init__("rabbit")
+        self._name = f"{self.directory.name}@localhost"
+        self._far = free_port()
+        (self.directory / "rabbitmq.conf").write_text(f"listeners.tcp.default = {_HOST}:{self.port}\n")
+        (self.directory / "plugins").write_text("[].")
 
     def url(self) -> str:
-        user = f"{self._parts.username or 'guest'}:{self._parts.password or 'guest'}"
-        return urlunsplit(("amqp", f"{user}@{_HOST}:{self._line.port}", f"/{self._name}", "", ""))
+        return f"amqp://guest:guest@{_HOST}:{self.port}"
 
     def down(self) -> None:
-        """Be out of reach, and lose everything meanwhile."""
-        self._line.cut()
-        _rabbitmqctl("delete_vhost", self._name)
+        """Crash, and with it everything in it."""
+        self.end(signal.SIGKILL)
+        shutil.rmtree(self.directory / "data", ignore_errors=True)
 
     def up(self) -> None:
         """Come back, empty."""
-        self._make()
-        self._line.mend()
+        self.start()
 
     def wipe(self) -> None:
         """Drop every queue and message under the feet of those who use them."""
-        _rabbitmqctl("delete_vhost", self._name)
-        self._make()
+        for command in (("delete_vhost", "/"), ("add_vhost", "/"), ("set_permissions", "guest", ".*", ".*", ".*")):
+            program = [str(_rabbitmq_programs() / "rabbitmqctl"), "-q", "-n", self._name, *command]
+            done = subprocess.run(program, env=self._environment, capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0, f"rabbitmqctl {command[0]}: {done.stdout}{done.stderr}"
 
-    def _make(self) -> None:
-        _rabbitmqctl("add_vhost", self._name)
-        _rabbitmqctl("set_permissions", "-p", self._name, self._parts.username or "guest", ".*", ".*", ".*")
+    def end(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            # The node is a child of its script.
+            os.killpg(self._process.pid, number)
+            self._process.wait(60)
+            self._process = None
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        at = {
+            "MNESIA_BASE": "data",
+            "LOG_BASE": "log",
+            "CONFIG_FILE": "rabbitmq.conf",
+            "ENABLED_PLUGINS_FILE": "plugins",
+        }
+        own = {f"RABBITMQ_{name}": str(self.directory / path) for name, path in at.items()}
+        named = {"RABBITMQ_NODENAME": self._name, "RABBITMQ_DIST_PORT": str(self._far)}
+        # Its cookie is in its home.
+        return {**os.environ, **own, **named, "HOME": str(self.directory), "RABBITMQ_CONF_ENV_FILE": os.devnull}
+
+    def _how(self) -> Any:
+        return {**super()._how(), "env": self._environment, "start_new_session": True}
+
+    def _command(self) -> list[str]:
+        return [str(_rabbitmq_programs() / "rabbitmq-server")]
+
+    def _answers(self) -> bool:
+        try:
+            pika.BlockingConnection(pika.URLParameters(self.url())).close()
+        except AMQPError:
+            return False
+        return True
 
 
-def _rabbitmqctl(*arguments: str) -> None:
-    program = shutil.which("rabbitmqctl") or "/usr/sbin/rabbitmqctl"
-    if not Path(program).exists():
-        pytest.skip("no rabbitmqctl here: a virtual host of our own, which may be broken, needs it")
-    done = subprocess.run([program, "-q", *arguments], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, f"rabbitmqctl {arguments[0]}: {done.stdout}{done.stderr}"
-
-
-class Line:
-    """A TCP port that leads to another and can be cut."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
-        self.port = free_port()
-        self._listener: socket.socket | None = None
-        self._ends: set[socket.socket] = set()
-        self._lock = threading.Lock()
-
-    def mend(self) -> None:
-        """Let connections through."""
-        self._listener = socket.create_server((_HOST, self.port))
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
-
-    def cut(self) -> None:
-        """Break every connection and let no new one through."""
-        with self._lock:
-            ends, self._ends = self._ends, set()
-            listener, self._listener = self._listener, None
-        for end in [*ends, *([listener] if listener else [])]:
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-
-    def _accept(self, listener: socket.socket) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = listener.accept()
-                far = socket.create_connection(self._target)
-                with self._lock:
-                    if self._listener is not listener:
-                        near.close(), far.close()
-                        return
-                    self._ends |= {near, far}
-                for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
-
-    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
-            while block := source.recv(65_536):
-                sink.sendall(block)
-        for end in (source, sink):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+def _rabbitmq_programs() -> Path:
+    found = sorted(Path("/usr/lib/rabbitmq/lib").glob("*/sbin/rabbitmq-server"))
+    if not found:
+        pytest.skip("no rabbitmq-server here: a broker of our own, which may be broken, needs one")
+    return found[-1].parent
