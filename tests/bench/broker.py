@@ -15,7 +15,7 @@ _KINDS = {"RabbitMQ": Rabbit, "Redis": Redis}
 
 
 def measure(run: Run) -> Iterator[Figure]:
-    """Capture with a broker of our own, which is killed in mid-run and comes back empty, on every stack that has one."""
+    """Capture with a broker of our own that is killed in mid-run and comes back empty, on every stack with one."""
     for stack in run.stacks:
         kind = next(kind for name, kind in _KINDS.items() if name in stack.name)
         with ExitStack() as servers:
