@@ -1,14 +1,15 @@
 """What a mapping may do to a value: a fixed set of functions, each pure, none of them code that an admin writes."""
 
 import functools
+import importlib.util
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import phonenumbers
-from phonenumbers.geodata.locale import LOCALE_DATA
 
 _DATES: Mapping[str, str] = {
     "YYYY-MM-DD": "%Y-%m-%d",
@@ -97,10 +98,25 @@ def _country(value: Any, argument: str) -> Any:
     code = _countries().get(str(value or "").strip().casefold())
     if code is None or argument != "name":
         return code
-    names: Mapping[str, str] = LOCALE_DATA[code]
+    names: Mapping[str, str] = _country_names()[code]
     text = names.get("en", code)
     # "*de" stands for "as in German".
     return names[text[1:]] if text.startswith("*") else text
+
+
+@functools.cache
+def _country_names() -> Mapping[str, Mapping[str, str]]:
+    """Return the names of countries by their code: `{"DE": {"en": "Germany", "de": "Deutschland"}}`.
+
+    Loaded as a file: the package it lies in brings the places of all the world's numbers along, 107 MB in each process.
+    """
+    file = Path(phonenumbers.__file__).with_name("geodata") / "locale.py"
+    spec = importlib.util.spec_from_file_location("phonenumbers.geodata.locale", file)
+    assert spec is not None and spec.loader is not None  # noqa: S101 (for the type checker: the file is named)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    names: Mapping[str, Mapping[str, str]] = module.LOCALE_DATA
+    return names
 
 
 @functools.cache
@@ -108,11 +124,11 @@ def _countries() -> dict[str, str]:
     """Return every country by its code and by its name in each language, in small letters."""
     by_name = {
         name.casefold(): code
-        for code, names in LOCALE_DATA.items()
+        for code, names in _country_names().items()
         for name in names.values()
         if not name.startswith("*")
     }
-    return by_name | {code.casefold(): code for code in LOCALE_DATA}
+    return by_name | {code.casefold(): code for code in _country_names()}
 
 
 def _check_country(argument: str) -> None:

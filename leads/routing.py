@@ -106,7 +106,8 @@ def _texts(value: Any) -> list[str]:
 
 def about_leads() -> list[About]:
     """Return everything a filter may ask about a lead, with the values that recent leads have."""
-    values = {"channel": selection.some_channels(), "utm_campaign": selection.some_campaigns()}
+    lately = selection.seen_lately()
+    values = {"channel": lately.channel, "utm_campaign": lately.utm_campaign}
     attributes = [f"{_ATTRIBUTE}{name}" for name in selection.some_attributes()]
     consents = [f"{_CONSENT}{name}" for name in selection.purposes()]
     fixed = _fixed(with_clients=True)

@@ -23,11 +23,11 @@ Choices = Iterable[tuple[str, str]]
 class LeadFilter(admin.SimpleListFilter):
     """One filter; `choices_known` says what there is to choose."""
 
-    choices_known: Callable[[], Choices]
+    choices_known: Callable[[HttpRequest], Choices]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
         """What there is to choose, and what was chosen even where nobody offers it."""
-        found = list(type(self).choices_known())
+        found = list(type(self).choices_known(request))
         asked = request.GET.get(str(self.parameter_name), "")
         return [*found, (asked, asked[:40])] if asked and asked not in dict(found) else found
 
@@ -44,20 +44,33 @@ class LeadFilter(admin.SimpleListFilter):
             return queryset.none()
 
 
-def _delivery_choices() -> Choices:
+def _delivery_choices(request: HttpRequest) -> Choices:
     known = (State.NEEDS_YOU, State.WAITING, State.DELIVERED, State.SKIPPED)
     return [*((str(state), str(state.label)) for state in known), ("none", "sent nowhere")]
 
 
-def _rows(model: Any) -> Callable[[], Choices]:
-    return lambda: [(str(pk), name) for pk, name in model.objects.order_by("name").values_list("pk", "name")[:50]]
+def _rows(model: Any) -> Callable[[HttpRequest], Choices]:
+    def known(request: HttpRequest) -> Choices:
+        return [
+            (str(pk), name) for pk, name in model.objects.order_by("name").values_list("pk", "name")[:_MOST_CHOICES]
+        ]
+
+    return known
 
 
-def _texts(some: Callable[[], list[str]]) -> Callable[[], Choices]:
-    return lambda: [(text, text) for text in some()]
+def _texts(some: Callable[[HttpRequest], list[str]]) -> Callable[[HttpRequest], Choices]:
+    return lambda request: [(text, text) for text in some(request)]
 
 
-def _filter(parameter: str, title: str, choices: Callable[[], Choices]) -> type[LeadFilter]:
+def _lately(request: HttpRequest) -> selection.Seen:
+    """Look once per page, however many filters show a part of it."""
+    if not hasattr(request, "seen_lately"):
+        request.seen_lately = selection.seen_lately()  # type: ignore[attr-defined]
+    seen: selection.Seen = request.seen_lately  # type: ignore[attr-defined]
+    return seen
+
+
+def _filter(parameter: str, title: str, choices: Callable[[HttpRequest], Choices]) -> type[LeadFilter]:
     members = {"parameter_name": parameter, "title": title, "choices_known": staticmethod(choices)}
     return type(f"{parameter.title()}Filter", (LeadFilter,), members)
 
@@ -94,15 +107,15 @@ def _is_day(value: Any) -> bool:
 
 
 FILTERS = (
-    _filter("captured", "captured", lambda: selection.PERIODS.items()),
+    _filter("captured", "captured", lambda request: selection.PERIODS.items()),
     ("created_at", CapturedBetween),
     _filter("delivery", "delivery", _delivery_choices),
     _filter("in", "delivered to", _rows(Connector)),
     _filter("client", "client", _rows(Client)),
-    _filter("channel", "channel", _texts(selection.some_channels)),
-    _filter("utm_campaign", "campaign", _texts(selection.some_campaigns)),
-    _filter("consent", "consented to", _texts(selection.purposes)),
-    _filter("duplicate", "possible duplicate", lambda: [("yes", "yes"), ("no", "no")]),
+    _filter("channel", "channel", _texts(lambda request: _lately(request).channel)),
+    _filter("utm_campaign", "campaign", _texts(lambda request: _lately(request).utm_campaign)),
+    _filter("consent", "consented to", _texts(lambda request: selection.purposes())),
+    _filter("duplicate", "possible duplicate", lambda request: [("yes", "yes"), ("no", "no")]),
 )
 
 

@@ -8,8 +8,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import openpyxl
-
 from leads.exports.inert import plain
 
 _MOST_COLUMNS = 200
@@ -77,6 +75,9 @@ def _xlsx(path: Path) -> Iterator[list[str]]:
             packed = max(path.stat().st_size, 1)
         if unpacked > _MOST_UNPACKED or unpacked / packed > _MOST_RATIO:
             raise NotASheet("The file unpacks to far more than it seems to hold. Save it as CSV instead.")
+        # Only where it is needed: it is large, and every process would hold it.
+        import openpyxl
+
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (zipfile.BadZipFile, KeyError, OSError, ValueError) as err:
         if isinstance(err, NotASheet):

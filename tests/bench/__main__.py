@@ -10,7 +10,7 @@ import time
 import traceback
 from pathlib import Path
 
-from tests.bench import broker, capture, delivery, growth, idle, latency, memory
+from tests.bench import broker, capture, delivery, growth, idle, latency, memory, sheets
 from tests.bench.machine import describe
 from tests.bench.processes import ROOT
 from tests.bench.run import Run
@@ -25,6 +25,7 @@ _MEASURES = {
     "delivery": delivery.measure,
     "growth": growth.measure,
     "memory": memory.measure,
+    "export": sheets.measure,
 }
 
 

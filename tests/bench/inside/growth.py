@@ -31,22 +31,29 @@ _ID = (
 )
 
 
+_SOURCE = (
+    "jsonb_build_object('channel', (ARRAY['website', 'whatsapp', 'app', 'kiosk'])[1 + mod(n, 4)], "
+    "'page_url', 'https://shop.example.com/prices?n=' || n, "
+    "'utm', jsonb_build_object('source', 'news', 'campaign', 'campaign ' || mod(n, 200)))"
+)
+
+
 def fill(size: int) -> None:
     """Add leads, each captured and delivered; a few of the first ones wait once more."""
     client, connector = Client.objects.get(), Connector.objects.get()
     lead = Lead(client=client, identified_by=Lead.IdentifiedBy.EMAIL, first_name="Anna", company="Nordlys AS")
     activity = Activity(lead=lead, client=client, kind=Activity.Kind.CAPTURED, revision=1, message="How much?")
     delivered = _delivery(connector, lead, state=_STATE.DELIVERED, revision=1, external_id="1", settled_at=db_now())
-    at, lead_id = "to_timestamp(1700000000 + n)", _id("lead")
+    at, lead_id = "to_timestamp(1700000000 + n)", id_of("lead")
     with connection.cursor() as cursor:
         # What is measured is the cost of statements, not of a history that is still being written to the disk.
         cursor.execute("SET synchronous_commit = off")
     numbers = (1, size)
     email = "'anna.' || n || '@example.com'"
-    _multiply(lead, numbers, id=lead_id, email=email, created_at=at, updated_at=at)
-    _multiply(activity, numbers, id=_id("activity"), lead_id=lead_id, at=at)
-    _multiply(delivered, numbers, id=_id("told"), subject_id=lead_id, due_at=at, created_at=at, settled_at=at)
-    _multiply(_delivery(connector, lead, state=_STATE.WAITING), (1, _WAITING), id=_id("waits"), subject_id=lead_id)
+    multiply(lead, numbers, id=lead_id, email=email, source=_SOURCE, created_at=at, updated_at=at)
+    multiply(activity, numbers, id=id_of("activity"), lead_id=lead_id, at=at)
+    multiply(delivered, numbers, id=id_of("told"), subject_id=lead_id, due_at=at, created_at=at, settled_at=at)
+    multiply(_delivery(connector, lead, state=_STATE.WAITING), (1, _WAITING), id=id_of("waits"), subject_id=lead_id)
     _settle_down()
 
 
@@ -65,11 +72,11 @@ def _delivery(connector: Connector, lead: Lead, **values: Any) -> Delivery:
     return Delivery(connector=connector, subject_id=lead.pk, operation="upsert", **values)
 
 
-def _id(salt: str) -> str:
+def id_of(salt: str) -> str:
     return _ID.format(salt=salt)
 
 
-def _multiply(row: models.Model, numbers: tuple[int, int], **expressions: str) -> None:
+def multiply(row: models.Model, numbers: tuple[int, int], **expressions: str) -> None:
     """Insert a row once per number, with these columns computed from `n`: one statement, nothing passes through us."""
     values, parameters = [], []
     fields = row._meta.concrete_fields
@@ -108,7 +115,7 @@ def plans(size: int) -> dict[str, Any]:
     """Return what each hot statement does: `{"statements": {call: count}, "plans": [{"call", "sql", "plan"}]}`."""
     found, counts = [], {}
     for name, call in _calls(size).items():
-        with _recorded() as statements:
+        with recorded() as statements:
             call()
         counts[name] = len(statements)
         for sql, parameters in dict(statements).items():
@@ -154,7 +161,7 @@ def _median_ms(call: Callable[[], Any], times: int) -> float:
 
 
 @contextmanager
-def _recorded() -> Iterator[list[tuple[str, Any]]]:
+def recorded() -> Iterator[list[tuple[str, Any]]]:
     statements: list[tuple[str, Any]] = []
 
     def record(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
