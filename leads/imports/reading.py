@@ -1,6 +1,7 @@
 """Sheets that people bring: CSV in whatever form a spreadsheet writes it, and XLSX; row by row."""
 
 import csv
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -84,14 +85,23 @@ def _xlsx(path: Path) -> Iterator[list[str]]:
             raise
         raise NotASheet("The file can’t be read as Excel. Save it as XLSX or CSV again.") from err
     try:
-        yield from _first_sheet(book)
+        yield from _sheets(book)
     finally:
         book.close()
 
 
-def _first_sheet(book: Any) -> Iterator[list[str]]:
-    for row in book.worksheets[0].iter_rows(values_only=True):
-        yield [_text(cell) for cell in row]
+def _sheets(book: Any) -> Iterator[list[str]]:
+    """Yield the first sheet, and those that go on with it: a full one is followed by another with the same header."""
+    header: list[str] | None = None
+    for sheet in book.worksheets:
+        rows = ([_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True))
+        first = next(rows, None)
+        if header is None and first is not None:
+            yield first
+        elif first is None or first != header:
+            continue
+        header = first
+        yield from rows
 
 
 def _text(cell: Any) -> str:
@@ -101,7 +111,17 @@ def _text(cell: Any) -> str:
         return cell.isoformat(timespec="seconds")
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    return str(cell)
+    return _ESCAPED_SIGN.sub(_sign, str(cell))
+
+
+# How XLSX writes signs that XML can't hold. Source: ECMA-376, ST_Xstring.
+_ESCAPED_SIGN = re.compile(r"_x([0-9A-Fa-f]{4})_")
+
+
+def _sign(found: re.Match[str]) -> str:
+    code = int(found[1], 16)
+    # No database holds these, and nobody typed them.
+    return "" if code == 0 or 0xD800 <= code <= 0xDFFF else chr(code)
 
 
 def counted(path: Path) -> int:

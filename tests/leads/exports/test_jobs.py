@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import openpyxl
 import pytest
 from django.core import mail
+from openpyxl.utils.escape import unescape
 
 from integrations.models import Delivery
 from leads import erasures
@@ -28,6 +29,7 @@ HOSTILE = {
     "right to left": "\u202eمرحبا",
     "several lines": 'two\nlines;=1,"quoted"',
     "long": "x" * 10_000,
+    "control signs": "a\x07b\x0bc\x1bd\x7f\ufffe",
 }
 
 
@@ -102,7 +104,8 @@ class TestHostileLeads:
         hostile_leads()
         export = written(person, format="xlsx")
         rows = sheet_rows(export)
-        assert [row["last_message"] for row in rows] == list(HOSTILE.values())
+        # Signs that XML can't hold are written as XLSX writes them; Excel shows them as they are.
+        assert [unescape(str(row["last_message"])) for row in rows] == list(HOSTILE.values())
         assert rows[0]["phone"] == "+49309018200"
         book = openpyxl.load_workbook(parts.path_of(export))
         cells = [cell for row in book["Leads"].iter_rows() for cell in row]
@@ -112,6 +115,24 @@ class TestHostileLeads:
         hostile_leads()
         lines = parts.path_of(written(person, format="jsonl")).read_text(encoding="utf-8").splitlines()
         assert [json.loads(line)["last_message"] for line in lines] == list(HOSTILE.values())
+
+    def test_parquet_holds_exactly_what_was_said(self, person):
+        pytest.importorskip("pyarrow", reason="Parquet needs pyarrow (the extra “exports”)")
+        from pyarrow import parquet
+
+        hostile_leads()
+        columns = ["first_name", "last_message", "captured_at", "channel"]
+        table = parquet.read_table(parts.path_of(written(person, format="parquet", columns=columns)))
+        assert table.column_names == columns
+        assert table["last_message"].to_pylist() == list(HOSTILE.values())
+        assert table["first_name"].to_pylist() == [text[:100] for text in HOSTILE.values()]
+
+    def test_parquet_of_nobody_still_has_its_columns(self, person):
+        pytest.importorskip("pyarrow", reason="Parquet needs pyarrow (the extra “exports”)")
+        from pyarrow import parquet
+
+        table = parquet.read_table(parts.path_of(written(person, format="parquet", columns=["id", "email"])))
+        assert (table.num_rows, table.column_names) == (0, ["id", "email"])
 
     def test_a_cell_that_excel_cannot_hold_is_cut_and_counted(self, person):
         LeadFactory(attributes={f"a{number}": "x" * 1000 for number in range(40)})

@@ -245,7 +245,7 @@ SIGNS = st.sampled_from(["=1+1", "'=x", "+49", "@sum", "-", "''", "a;=b", "\u200
 LEAD = st.fixed_dictionaries(
     {
         "first_name": LINE | SIGNS,
-        "last_name": LINE,
+        "last_name": LINE | st.sampled_from(["_x0007_", "_x005F_"]),
         "company": LINE | SIGNS,
         "phone": st.sampled_from(["", "+4930901820", "+442079460105"]),
         "attributes": st.dictionaries(
@@ -304,3 +304,17 @@ class TestRoundTrip(TestCase):
         taken(run)
         assert run.refused == 0, jobs.errors_of(run).read_text()
         assert [picture(lead) for lead in Lead.objects.order_by("email")] == before
+
+    def test_a_file_of_several_sheets_is_restored_whole(self):
+        client, person = ClientFactory(), UserFactory()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("leads.exports.files._MOST_XLSX_ROWS", 3)
+            for number in range(7):
+                lead_capture(client=client, data=LeadData(email=f"p{number}@example.com"))
+            shape = {"format": "xlsx", "columns": ["email"], "filters": {}}
+            export = exporting.export_create(person=person, shape=shape)
+            exports.write(str(export.pk))
+        Lead.objects.all().delete()
+        run = brought(export_parts.path_of(export).read_bytes(), client, name="x.xlsx")
+        taken(run)
+        assert (run.total, run.refused, Lead.objects.count()) == (7, 0, 7)
