@@ -18,6 +18,13 @@ from runtime import wakeups
 from runtime.clock import db_now
 
 FIELDS = ("email", "phone", "first_name", "last_name", "company")
+_LABELS = {
+    "email": "E-mail",
+    "phone": "Phone",
+    "first_name": "First name",
+    "last_name": "Last name",
+    "company": "Company",
+}
 _MOST_CANDIDATES = 10
 State = Delivery.State
 
@@ -29,6 +36,11 @@ class Pair:
     name: str
     kept: Any
     lost: Any
+
+    @property
+    def label(self) -> str:
+        """Return what people call it."""
+        return _LABELS.get(self.name) or self.name.removeprefix("attributes.")
 
     @property
     def differs(self) -> bool:

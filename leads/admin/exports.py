@@ -212,7 +212,7 @@ class ExportAdmin(RecordAdmin):
             raise Http404
         return export
 
-    @button("Write it again", is_primary=True, is_shown=lambda export: export.state not in ("waiting", "running"))
+    @button("Write it again", is_shown=lambda export: export.state not in ("waiting", "running"))
     def again(self, request: HttpRequest, export: Export) -> None:
         """Write it with the leads as they are now."""
         services.export_again(export=export)
