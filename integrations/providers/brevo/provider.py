@@ -3,7 +3,7 @@
 Source: https://developers.brevo.com/reference (API v3), https://developers.brevo.com/docs/api-limits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -22,12 +22,12 @@ from integrations.providers.base import (
 )
 from integrations.providers.brevo.contacts import attributes, ignored, is_unsubscribed, raise_for, vendor_fields
 from integrations.providers.errors import RetryLater
+from integrations.providers.subscribing import LEFT_THERE, NO_EMAIL, SubscriptionForm, each, is_sure
 
 _CONTACTS = "/v3/contacts"
-_NO_EMAIL = Outcome.rejected("no_identifier", "A contact needs an e-mail address here.", "email")
 
 
-class BrevoForm(forms.Form):
+class BrevoForm(SubscriptionForm):
     """What a Brevo connector may be told."""
 
     list_id = forms.IntegerField(
@@ -45,8 +45,6 @@ class BrevoForm(forms.Form):
         label="Page after the confirmation",
         help_text="Where people get to when they have confirmed.",
     )
-    always_confirm = forms.BooleanField(required=False, help_text="Ask everybody for a confirmation by mail.")
-    purpose = forms.CharField(required=False, max_length=64, help_text="The consent it takes; empty: email_marketing.")
 
 
 class Brevo(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource):
@@ -79,7 +77,7 @@ class Brevo(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource):
 
     def upsert(self, contacts: Sequence[Contact]) -> list[Outcome]:
         """Create or update contacts. Brevo drops attributes it doesn't know without a word, so each is read back."""
-        return _each(contacts, self._upsert)
+        return each(contacts, self._upsert)
 
     def _upsert(self, contact: Contact) -> Outcome:
         sent = attributes(contact)
@@ -95,19 +93,18 @@ class Brevo(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource):
 
     def subscribe(self, contacts: Sequence[Contact]) -> list[Outcome]:
         """Put those who agreed on the list; who unsubscribed there, or didn't confirm, is asked by mail first."""
-        return _each(contacts, self._subscribe)
+        return each(contacts, self._subscribe)
 
     def _subscribe(self, contact: Contact) -> Outcome:
         list_id = self.config.get("list_id")
         if not list_id:
             return Outcome.rejected("misconfigured", "Enter the list on the connector.")
         has_left = is_unsubscribed(self._read(contact))
-        is_sure = contact.statement is not None and contact.statement.is_confirmed
-        if is_sure and not has_left and not self.config.get("always_confirm"):
+        if is_sure(contact, self.config) and not has_left:
             return Outcome.delivered(self._write(contact, listIds=[int(list_id)]))
         template_id, page = self.config.get("template_id"), self.config.get("redirect_url")
         if not (template_id and page):
-            return Outcome.rejected("unsubscribed_there" if has_left else "needs_double_opt_in")
+            return Outcome.rejected(LEFT_THERE if has_left else "needs_double_opt_in")
         body = {
             "email": contact.email,
             "includeListIds": [int(list_id)],
@@ -120,7 +117,7 @@ class Brevo(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource):
 
     def unsubscribe(self, contacts: Sequence[Contact]) -> list[Outcome]:
         """Send no marketing any more to those who withdrew; who isn't known there needs nothing."""
-        return _each(contacts, self._unsubscribe)
+        return each(contacts, self._unsubscribe)
 
     def _unsubscribe(self, contact: Contact) -> Outcome:
         body = {"emailBlacklisted": True}
@@ -132,7 +129,7 @@ class Brevo(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource):
     def erase(self, contact: Contact) -> Outcome:
         """Delete a contact."""
         if not contact.email:
-            return _NO_EMAIL
+            return NO_EMAIL
         reply = self.session.request("DELETE", _path(contact), purpose="erase")
         if reply.status != 404:
             raise_for(reply)
@@ -160,10 +157,6 @@ class Brevo(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource):
         if not isinstance(answer, dict) or "email" not in answer:
             raise RetryLater("The answer was not a contact.", code="garbled_reply", status=reply.status)
         return answer
-
-
-def _each(contacts: Sequence[Contact], call: Callable[[Contact], Outcome]) -> list[Outcome]:
-    return [call(contact) if contact.email else _NO_EMAIL for contact in contacts]
 
 
 def _path(contact: Contact) -> str:

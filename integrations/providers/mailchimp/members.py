@@ -7,14 +7,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from integrations.providers import errors
 from integrations.providers.base import Contact, FieldType, Reply, VendorField
 from integrations.providers.replies import raise_for_status, retry_after
-
-COMPLIANCE = "unsubscribed_there"
+from integrations.providers.subscribing import LEFT_THERE
 
 _TYPES: Mapping[str, FieldType] = {"number": "number", "zip": "text", "date": "date", "radio": "choice"}
 _LONGEST = 255
@@ -54,15 +52,6 @@ def member(body: Any) -> Mapping[str, Any]:
     if not isinstance(body, Mapping) or not isinstance(body.get("id"), str) or not isinstance(body.get("status"), str):
         raise errors.RetryLater("The answer was not a member.", code="garbled_reply")
     return body
-
-
-def changed_at(held: Mapping[str, Any]) -> datetime | None:
-    """Return when a member was changed last, which includes unsubscribing."""
-    try:
-        moment = datetime.fromisoformat(str(held.get("last_changed") or ""))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
 
 
 def vendor_fields(body: Any) -> list[VendorField]:
@@ -107,10 +96,10 @@ def raise_for(reply: Reply) -> None:
 def _refused(title: str, detail: str, problem: Mapping[str, Any]) -> errors.Refused:
     """Return what a 400 says; its detail quotes the address, so only what is known is told."""
     if title == "Member In Compliance State":
-        return errors.Refused("The member has left, bounced or is under review.", code=COMPLIANCE, status=400)
+        return errors.Refused("The member has left, bounced or is under review.", code=LEFT_THERE, status=400)
     if title == "Forgotten Email Not Subscribed":
         words = "The address was deleted for good there; only the person can come back, by one of its forms."
-        return errors.Refused(words, code=COMPLIANCE, status=400)
+        return errors.Refused(words, code=LEFT_THERE, status=400)
     if "email" in detail and ("valid" in detail or "fake" in detail):
         return errors.Refused("The e-mail address is invalid.", code="invalid_email", status=400, field="email")
     for item in _objects(problem.get("errors")):

@@ -6,7 +6,7 @@ Source: https://mailchimp.com/developer/marketing/api/ (3.0); ten calls at once 
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -24,8 +24,6 @@ from integrations.providers.base import (
 )
 from integrations.providers.errors import Misconfigured, Refused
 from integrations.providers.mailchimp.members import (
-    COMPLIANCE,
-    changed_at,
     member,
     member_hash,
     merge_fields,
@@ -33,20 +31,26 @@ from integrations.providers.mailchimp.members import (
     raise_for,
     vendor_fields,
 )
+from integrations.providers.subscribing import (
+    LEFT_THERE,
+    NO_EMAIL,
+    SubscriptionForm,
+    agreed_since,
+    each,
+    is_sure,
+    moment,
+)
 
 _DATA_CENTRE = re.compile(r"-([a-z]{2,4}[0-9]{1,3})\Z")
-_NO_EMAIL = Outcome.rejected("no_identifier", "A member needs an e-mail address here.", "email")
 
 
-class MailchimpForm(forms.Form):
+class MailchimpForm(SubscriptionForm):
     """What a Mailchimp connector must be told."""
 
     list_id = forms.RegexField(
         r"^[A-Za-z0-9]{1,32}$", label="Audience", help_text="Its id, under Audience → Settings, such as 3f2a91bc07."
     )
     tags = forms.CharField(required=False, max_length=300, help_text="For those who agree, separated by commas.")
-    always_confirm = forms.BooleanField(required=False, help_text="Ask everybody for a confirmation by mail.")
-    purpose = forms.CharField(required=False, max_length=64, help_text="The consent it takes; empty: email_marketing.")
 
 
 class Mailchimp(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource):
@@ -89,7 +93,7 @@ class Mailchimp(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSour
 
     def upsert(self, contacts: Sequence[Contact]) -> list[Outcome]:
         """Create or update members; who is new gets no marketing until they agree."""
-        return _each(contacts, self._upsert)
+        return each(contacts, self._upsert)
 
     def _upsert(self, contact: Contact) -> Outcome:
         sent = merge_fields(contact)
@@ -100,7 +104,7 @@ class Mailchimp(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSour
 
     def subscribe(self, contacts: Sequence[Contact]) -> list[Outcome]:
         """Subscribe those who agreed; who didn't confirm, or has left and agreed again since, is asked by mail."""
-        return _each(contacts, self._subscribe)
+        return each(contacts, self._subscribe)
 
     def _subscribe(self, contact: Contact) -> Outcome:
         held = self._read(contact)
@@ -109,23 +113,20 @@ class Mailchimp(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSour
             return Outcome.rejected("refused", "Mails to this address bounce, so Mailchimp has put it aside.")
         if status == "unsubscribed":
             outcome = self._ask_back(contact, held or {})
-        elif status == "subscribed" or (status == "pending" and not self._is_sure(contact)):
+        elif status == "subscribed" or (status == "pending" and not is_sure(contact, self.config)):
             outcome = Outcome.delivered(str(held["id"]) if held else "")
         else:
-            outcome = self._set(contact, "subscribed" if self._is_sure(contact) else "pending", is_new=held is None)
+            outcome = self._set(
+                contact, "subscribed" if is_sure(contact, self.config) else "pending", is_new=held is None
+            )
         if outcome.kind == "delivered":
             self._tag(contact)
         return outcome
 
-    def _is_sure(self, contact: Contact) -> bool:
-        is_confirmed = contact.statement is not None and contact.statement.is_confirmed
-        return is_confirmed and not self.config.get("always_confirm")
-
     def _ask_back(self, contact: Contact, held: Mapping[str, Any]) -> Outcome:
         """Ask by mail somebody who had left, if they agreed after that."""
-        left_at = changed_at(held)
-        if contact.statement is None or left_at is None or contact.statement.at <= left_at:
-            return Outcome.rejected(COMPLIANCE)
+        if not agreed_since(contact, moment(held.get("last_changed"))):
+            return Outcome.rejected(LEFT_THERE)
         return self._set(contact, "pending", is_new=False)
 
     def _set(self, contact: Contact, status: str, *, is_new: bool) -> Outcome:
@@ -133,14 +134,14 @@ class Mailchimp(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSour
         try:
             held = self._put(contact, status, {}) if is_new else self._patch(contact, status)
         except Refused as refused:
-            if refused.code != COMPLIANCE or status == "pending":
+            if refused.code != LEFT_THERE or status == "pending":
                 raise
             held = self._put(contact, "pending", {}) if is_new else self._patch(contact, "pending")
         return Outcome.delivered(str(held["id"]))
 
     def unsubscribe(self, contacts: Sequence[Contact]) -> list[Outcome]:
         """Unsubscribe those who withdrew; who isn't a member needs nothing."""
-        return _each(contacts, self._unsubscribe)
+        return each(contacts, self._unsubscribe)
 
     def _unsubscribe(self, contact: Contact) -> Outcome:
         body = {"status": "unsubscribed"}
@@ -152,7 +153,7 @@ class Mailchimp(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSour
     def erase(self, contact: Contact) -> Outcome:
         """Delete a member for good: Mailchimp then doesn't take the address back by API either."""
         if not contact.email:
-            return _NO_EMAIL
+            return NO_EMAIL
         path = f"{self._member(contact)}/actions/delete-permanent"
         reply = self.session.request("POST", path, purpose="erase")
         if reply.status != 404:
@@ -191,7 +192,3 @@ class Mailchimp(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSour
 
     def _member(self, contact: Contact) -> str:
         return f"{self._list()}/members/{member_hash(contact.email)}"
-
-
-def _each(contacts: Sequence[Contact], call: Callable[[Contact], Outcome]) -> list[Outcome]:
-    return [call(contact) if contact.email else _NO_EMAIL for contact in contacts]
