@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 120
 HUBSPOT_TOKEN = "pat-sandbox-hubspot"
 BREVO_KEY = "xkeysib-sandbox-brevo"
+KLAVIYO_KEY = "pk_sandbox_klaviyo"
 MAILCHIMP_KEY = "0123456789abcdef-us21"
 ODOO_KEY = "odoo-sandbox-key"
 SALESFORCE_TOKEN = "00D000000000001!sandbox"

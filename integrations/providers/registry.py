@@ -8,6 +8,7 @@ from integrations.providers.base import Provider
 PROVIDERS: dict[str, str] = {
     "brevo": "integrations.providers.brevo.provider.Brevo",
     "hubspot": "integrations.providers.hubspot.provider.HubSpot",
+    "klaviyo": "integrations.providers.klaviyo.provider.Klaviyo",
     "mailchimp": "integrations.providers.mailchimp.provider.Mailchimp",
     "odoo": "integrations.providers.odoo.provider.Odoo",
     "salesforce": "integrations.providers.salesforce.provider.Salesforce",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from integrations.sandbox.brevo import Brevo
 from integrations.sandbox.hubspot import HubSpot
+from integrations.sandbox.klaviyo import Klaviyo
 from integrations.sandbox.mailchimp import Mailchimp
 from integrations.sandbox.odoo import Odoo
 from integrations.sandbox.salesforce import Salesforce
 from integrations.sandbox.vendor import Vendor
 
-VENDORS: tuple[type[Vendor], ...] = (HubSpot, Odoo, Brevo, Mailchimp, Salesforce)
+VENDORS: tuple[type[Vendor], ...] = (HubSpot, Odoo, Brevo, Mailchimp, Salesforce, Klaviyo)

@@ -47,6 +47,7 @@ GONE = replace(CONTACT, statement=WITHDRAWN)
 # What a connector must be told before it can do anything.
 CONFIG = {
     "brevo": {"list_id": 2, "template_id": 5, "redirect_url": "https://shop.example.com/thanks"},
+    "klaviyo": {"list_id": "Y6nRLr"},
     "mailchimp": {"list_id": "3f2a91bc07"},
 }
 
