@@ -58,8 +58,8 @@ OFF = [
         (
             (
                 "integrations/leases.py",
-                "Q(lease_until=None) | Q(lease_until__lt=now), pk=",
-                "lease_until=None, pk=",
+                "(lease_until IS NULL OR lease_until < %s)",
+                "lease_until IS NULL AND %s IS NOT NULL",
             ),
         ),
     ),
