@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 
 import structlog
-from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet, Subquery
 
 from integrations import backfill, deliveries
 from integrations.calls import CallLog
@@ -213,14 +213,19 @@ def _due(now: datetime, limit: int) -> list[str]:
 
 def _next_at(now: datetime) -> datetime | None:
     """Return when a connector that may send has work, or one that is held may go on; that may be in the past."""
-    due = Delivery.objects.next_due_at()
-    if due is not None and due <= now:
-        # Without the connectors the question is quicker, and mostly enough.
-        due = Delivery.objects.filter(connector__in=working(now)).next_due_at()
-    ahead = ConnectorState.objects.filter(Q(held_until__gt=now) | Q(backfill_scope__gt="")).aggregate(
-        held=Min("held_until", filter=Q(held_until__gt=now)), backfill=Count("pk", filter=Q(backfill_scope__gt=""))
-    )
-    return now if ahead["backfill"] else min((at for at in (due, ahead["held"]) if at is not None), default=None)
+    here = Delivery.objects.filter(connector=OuterRef("pk"))
+    # The first of each connector: the first of all can't be read off an index, and a backlog is long.
+    firsts = {
+        state: Subquery(here.filter(state=state).order_by("due_at").values("due_at")[:1])
+        for state in (Delivery.State.WAITING, Delivery.State.CONFIRMING)
+    }
+    found = working(now).annotate(**firsts).aggregate(*(Min(state) for state in firsts))
+    sending = Delivery.objects.filter(state=Delivery.State.SENDING, connector__in=working(now))
+    found |= sending.aggregate(lapse=Min("lease_until"))
+    found |= ConnectorState.objects.filter(held_until__gt=now).aggregate(held=Min("held_until"))
+    if ConnectorState.objects.exclude(backfill_scope="").exists():
+        return now
+    return min((at for at in found.values() if at is not None), default=None)
 
 
 WORK = jobs.Kind(KIND, _look, lambda id: drain(uuid.UUID(id)))

@@ -241,6 +241,12 @@ class Delivery(Job):
             models.Index(fields=["state", "connector", "due_at", "id"], name="delivery_queue"),
             models.Index(fields=["subject_id", "connector", "state"], name="delivery_subject"),
             models.Index(fields=["state", "connector", "id"], name="delivery_state"),
+            # Every claim asks whom an erasure comes first for: without it, PostgreSQL reads all that waits.
+            models.Index(
+                fields=["connector", "subject_id"],
+                name="delivery_erasing",
+                condition=models.Q(operation="erase", state__in=["waiting", "needs_you"]),
+            ),
             models.Index(
                 fields=["settled_at", "connector"], name="delivery_done", condition=models.Q(state="delivered")
             ),

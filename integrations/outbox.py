@@ -84,11 +84,6 @@ class DeliveryQuerySet(JobQuerySet["Delivery"]):
         waiting = self.filter(subject_id__in=subject_ids, state=self.model.State.WAITING, due_at__gt=db_now())
         return waiting.filter(tries=0, reason="").update(due_at=db_now())
 
-    def next_due_at(self) -> datetime | None:
-        """Return when the next row may be sent, its vendor is to be asked about it, or its sender has vanished."""
-        asked = self.filter(state=self.model.State.CONFIRMING).aggregate(at=models.Min("due_at"))["at"]
-        return min((at for at in (super().next_due_at(), asked) if at is not None), default=None)
-
     def erased_since(self) -> "DeliveryQuerySet":
         """Return deliveries that an erasure of their subject came after: what they were to tell is not to be told."""
         erasure = self.model._default_manager.filter(
