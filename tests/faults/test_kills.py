@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -72,6 +73,8 @@ def test_a_rolling_restart_under_load_loses_nothing(house):
         wait_for(lambda: len(house.history.promised) > 30, "captures")
         for role in ("worker", "web"):
             wait_for(house.request_open, "a call on the wire")
+            # While a call is on the wire, the next parcel is packed after half a second.
+            time.sleep(0.8)
             house.restart(role, signal.SIGTERM)
             accepted = len(house.history.promised)
             wait_for(lambda accepted=accepted: len(house.history.promised) > accepted + 30, "captures")
