@@ -11,14 +11,18 @@ from integrations.providers.base import (
     Contact,
     ContactEraser,
     ContactSink,
+    EventSource,
     Limits,
     OAuth,
     Outcome,
     Provider,
+    Received,
     Reply,
     SchemaSource,
+    VendorEvent,
     VendorField,
 )
+from integrations.providers.hubspot import events
 from integrations.providers.hubspot.contacts import batch, outcomes
 from integrations.providers.hubspot.limits import limits
 from integrations.providers.hubspot.problems import raise_for
@@ -27,7 +31,7 @@ from integrations.providers.hubspot.properties import vendor_fields
 _CONTACTS = "/crm/v3/objects/contacts"
 
 
-class HubSpot(Provider, ContactSink, ContactEraser, SchemaSource):
+class HubSpot(Provider, ContactSink, ContactEraser, EventSource, SchemaSource):
     """Writes contacts by e-mail, a hundred in one request; a private app's token or an OAuth token signs in."""
 
     key = "hubspot"
@@ -96,6 +100,14 @@ class HubSpot(Provider, ContactSink, ContactEraser, SchemaSource):
         reply = self.session.request("GET", "/crm/v3/properties/contacts", purpose="fields", max_bytes=16_000_000)
         raise_for(reply)
         return vendor_fields(reply.json())
+
+    def verify(self, received: Received, secrets: Sequence[str]) -> None:
+        """Check the app's signature, version 3; the secret is the app's client secret."""
+        events.verify(received, secrets)
+
+    def parse(self, received: Received) -> list[VendorEvent]:
+        """Return what happened to contacts."""
+        return events.parse(received)
 
 
 _NO_EMAIL = Outcome.rejected("no_identifier", "A contact needs an e-mail address here.", "email")

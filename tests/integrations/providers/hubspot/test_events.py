@@ -1,0 +1,50 @@
+"""HubSpot's webhooks: what is signed, how old it may be, what it tells."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from integrations.providers.errors import BadSignature, Refused
+from integrations.providers.hubspot.events import parse, verify
+from tests.integrations.providers.hubspot.signing import received
+from tests.integrations.providers.signing import SECRET, captured
+
+[(NAME, BODY)] = captured("hubspot")
+MESSAGE = received(BODY, SECRET, NAME)
+
+
+def test_every_part_is_signed():
+    verify(MESSAGE, [SECRET])
+    later = {**MESSAGE.headers, "X-HubSpot-Request-Timestamp": str(int(MESSAGE.now.timestamp() * 1000) + 1)}
+    for other in (
+        replace(MESSAGE, method="PUT"),
+        replace(MESSAGE, url=MESSAGE.url.replace("x=1", "x=2")),
+        replace(MESSAGE, body=BODY + b" "),
+        replace(MESSAGE, headers=later),
+    ):
+        with pytest.raises(BadSignature):
+            verify(other, [SECRET])
+
+
+def test_what_is_older_than_five_minutes_is_refused():
+    verify(replace(MESSAGE, now=MESSAGE.now + timedelta(seconds=299)), [SECRET])
+    with pytest.raises(BadSignature) as caught:
+        verify(replace(MESSAGE, now=MESSAGE.now + timedelta(seconds=301)), [SECRET])
+    assert caught.value.code == "too_old"
+
+
+def test_it_tells_of_contacts_oldest_first_and_each_once():
+    told = parse(MESSAGE)
+    assert [(event.type, event.subject, event.dedupe_id) for event in told] == [
+        ("contact.changed", "contact:1246965", "3816279340-25"),
+        ("contact.changed", "contact:1246978", "3816279480-22"),
+        ("contact.deleted", "contact:1246965", "3816279999-26"),
+    ]
+    assert len(parse(replace(MESSAGE, body=json.dumps(json.loads(BODY) * 2).encode()))) == 3
+
+
+def test_more_than_a_hundred_events_are_refused():
+    with pytest.raises(Refused):
+        parse(replace(MESSAGE, body=json.dumps([{}] * 101).encode()))
