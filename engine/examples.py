@@ -11,7 +11,7 @@ def _fact(name: str, value: Any, record_id: str, cache: str = "miss", age_second
     return {
         "name": name,
         "value": value,
-        "source": "Odoo",
+        "source": "ERP",
         "record_id": record_id,
         "fetched_at": "2026-11-23T02:56:16.485449+00:00",
         "age_seconds": age_seconds,

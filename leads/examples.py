@@ -5,7 +5,7 @@ from typing import Any
 from gateway.openapi_examples import Operation
 
 _ID, _ACTIVITY = "01a20655-30ee-75c5-8df0-5ea35d2d8786", "01a20655-30ef-7d23-9d3c-2a35b6f0e9aa"
-_CRM = "HubSpot"
+_CRM = "CRM"
 
 LEAD = {
     "email": "anna@example.com",
@@ -44,7 +44,7 @@ _KNOWN: dict[str, Any] = {
             "state": "delivered",
             "external_id": "151",
             "tries": 1,
-            "explanation": "HubSpot has it.",
+            "explanation": "CRM has it.",
             "next_try_at": None,
         }
     ],

@@ -21,6 +21,7 @@ HUBSPOT_TOKEN = "pat-sandbox-hubspot"
 BREVO_KEY = "xkeysib-sandbox-brevo"
 KLAVIYO_KEY = "pk_sandbox_klaviyo"
 MAILCHIMP_KEY = "0123456789abcdef-us21"
+SHOPIFY_TOKEN = "shpat_sandbox"
 ODOO_KEY = "odoo-sandbox-key"
 SALESFORCE_TOKEN = "00D000000000001!sandbox"
 
@@ -107,6 +108,10 @@ class SandboxServer(SandboxApi):
     @property
     def salesforce_url(self) -> str:
         return f"{self.url}/salesforce"
+
+    @property
+    def shopify_url(self) -> str:
+        return f"{self.url}/shopify"
 
     @property
     def odoo_url(self) -> str:

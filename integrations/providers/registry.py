@@ -12,6 +12,7 @@ PROVIDERS: dict[str, str] = {
     "mailchimp": "integrations.providers.mailchimp.provider.Mailchimp",
     "odoo": "integrations.providers.odoo.provider.Odoo",
     "salesforce": "integrations.providers.salesforce.provider.Salesforce",
+    "shopify": "integrations.providers.shopify.provider.Shopify",
 }
 
 

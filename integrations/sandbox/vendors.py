@@ -8,6 +8,7 @@ from integrations.sandbox.klaviyo import Klaviyo
 from integrations.sandbox.mailchimp import Mailchimp
 from integrations.sandbox.odoo import Odoo
 from integrations.sandbox.salesforce import Salesforce
+from integrations.sandbox.shopify import Shopify
 from integrations.sandbox.vendor import Vendor
 
-VENDORS: tuple[type[Vendor], ...] = (HubSpot, Odoo, Brevo, Mailchimp, Salesforce, Klaviyo)
+VENDORS: tuple[type[Vendor], ...] = (HubSpot, Odoo, Brevo, Mailchimp, Salesforce, Klaviyo, Shopify)
