@@ -110,7 +110,7 @@ lead.addEventListener('submit', async event => {
   event.preventDefault()
   const taken = document.querySelector('#taken')
   const button = lead.querySelector('button')
-  const {email, first_name, message, agrees} = lead.elements
+  const {email, first_name, message, website, agrees} = lead.elements
   const consent = agrees.checked
     ? [{purpose: 'email_marketing', granted: true, version: '1', wording: document.querySelector('#wording').textContent}]
     : []
@@ -118,6 +118,7 @@ lead.addEventListener('submit', async event => {
     email: email.value,
     first_name: first_name.value,
     message: message.value,
+    website: website.value,
     source: {channel: 'website chat', page_url: location.href.split('#')[0]},
     consent,
   }

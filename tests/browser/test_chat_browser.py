@@ -78,6 +78,19 @@ def test_a_lead_whose_answer_was_lost_is_sent_again_and_counts_once(chat: Page):
     assert (consent.wording, consent.is_confirmed) == ("Yes, send me news about your products.", False)
 
 
+def test_the_trap_is_out_of_reach_of_people_and_takes_no_lead_of_a_program(chat: Page):
+    chat.get_by_text("Have us write to you").click()
+    chat.get_by_label("What is it about?").focus()
+    chat.keyboard.press("Tab")
+    expect(chat.get_by_label("Yes, send me news")).to_be_focused()
+    expect(chat.locator("#website")).not_to_be_in_viewport()
+    chat.locator("#website").fill("https://spam.example")
+    chat.get_by_label("E-mail address").fill("anna@example.com")
+    chat.locator("#lead").get_by_role("button", name="Send").click()
+    expect(chat.get_by_text("Thank you. We will write to you.")).to_be_visible()
+    assert not Lead.objects.exists()
+
+
 def test_it_waits_when_it_is_told_to_and_says_what_was_refused(chat: Page):
     answers = [{"status": 429, "headers": {"Retry-After": "1"}, "json": {}}]
     chat.route("**/v1/query", lambda route: route.fulfill(**answers.pop()) if answers else route.continue_())
