@@ -28,6 +28,8 @@ class GatewayConfig(AppConfig):
         periodic.register("prune idempotent results", hour, lambda: f"{results()} rows removed")
         periodic.register("prune OAuth tokens", hour, services.clear_tokens)
         periodic.register("remind of keys that end", hour, reminders.remind_of_ends)
+        ended = services.keys_end
+        periodic.register("revoke keys whose time is over", timedelta(minutes=1), lambda: f"{ended()} revoked")
         periodic.register("prune sessions", timedelta(minutes=10), lambda: f"{sessions.prune_sessions()} removed")
         personal.register()
         self._keep()

@@ -77,11 +77,11 @@ def _key_caller(http: HttpRequest, text: str) -> Caller:
     caller = Caller(key.client, key.kind, key, scopes, http.address)  # type: ignore[attr-defined]
     # Also where it is refused: who still uses an ended key is what an admin asks next.
     http.caller = caller  # type: ignore[attr-defined]
-    if key.revoked_at is not None:
-        _refuse(http, "key_revoked", f"The key {key.prefix}… was revoked. Make a new one on the client's page.")
-    if key.expires_at <= db_now():
+    if key.has_ended_on_its_day:
         detail = f"The key {key.prefix}… expired on {key.expires_at:%Y-%m-%d}. Make a new one on the client's page."
         _refuse(http, "key_expired", detail)
+    if key.revoked_at is not None:
+        _refuse(http, "key_revoked", f"The key {key.prefix}… was revoked. Make a new one on the client's page.")
     return caller
 
 

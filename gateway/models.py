@@ -159,6 +159,11 @@ class Key(models.Model):
         """Whether calls with it are answered."""
         return self.revoked_at is None and self.expires_at > db_now()
 
+    @property
+    def has_ended_on_its_day(self) -> bool:
+        """Whether its time was over before anybody revoked it."""
+        return self.expires_at <= (self.revoked_at or db_now())
+
 
 class KeyUse(models.Model):
     """An address a secret key is used from; noted behind the requests' backs, once a minute at most."""

@@ -11,12 +11,14 @@ from oauth2_provider.models import clear_expired
 from gateway import idempotency, key_cache, keys, reminders
 from gateway.models import Client, IdempotentResult, Key, RequestLog
 from gateway.scopes import DEFAULT_SCOPES
+from runtime import audit
 from runtime.clock import db_now
 from runtime.periodic import prune
 from runtime.secrets import Secret
 
 LONGEST_KEY_DAYS = 90
 LONGEST_OVERLAP = timedelta(days=30)
+_MOST_ENDS = 500
 
 
 def client_create(
@@ -122,6 +124,21 @@ def key_revoke(*, key: Key) -> Key:
         key.save(update_fields=["revoked_at"])
     key_cache.forget(key.digest)
     return key
+
+
+def keys_end() -> int:
+    """Note of keys whose time is over that they are revoked since; return how many. They are refused before that, too.
+
+    One by one, so that the audit trail tells of each: it notes by itself only what people change.
+    """
+    over = Key.objects.filter(revoked_at=None, expires_at__lte=db_now()).order_by("expires_at")[:_MOST_ENDS]
+    for key in over:
+        key.revoked_at = key.expires_at
+        with transaction.atomic():
+            key.save(update_fields=["revoked_at"])
+            audit.note("Ended on its day.", key)
+        key_cache.forget(key.digest)
+    return len(over)
 
 
 def client_log_whole(*, client: Client, hours: float = 1) -> None:

@@ -1,6 +1,6 @@
 """The audit trail: what people changed, with before and after, and what they did besides; from where and when.
 
-Machines write no entries: without a person who acts, a change of a row leaves none.
+Without a person who acts, a change of a row leaves no entry; what ends by itself and people look for is noted by name.
 """
 
 from collections.abc import Iterator, Sequence

@@ -80,10 +80,10 @@ class RotateForm(forms.Form):
 
 def key_state(key: Key) -> SafeString:
     """Return whether a key works, and if not, why."""
+    if key.has_ended_on_its_day:
+        return badge("expired", "replaced" if key.replaced_by_id else "ended on its day")
     if key.revoked_at:
         return badge("revoked")
-    if key.expires_at <= db_now():
-        return badge("expired", "replaced" if key.replaced_by_id else "expired")
     if key.exposed_at:
         return badge("exposed", "exposed")
     return badge("paused", "being replaced") if key.replaced_by_id else badge("active", "works")

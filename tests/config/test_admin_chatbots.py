@@ -382,7 +382,9 @@ class TestKeys:
         ("values", "words"),
         [
             ({}, "works"),
-            ({"expires_at": timedelta(days=-1)}, "expired"),
+            ({"expires_at": timedelta(days=-1)}, "ended on its day"),
+            ({"expires_at": timedelta(days=-1), "revoked_at": timedelta(days=-1)}, "ended on its day"),
+            ({"expires_at": timedelta(days=-1), "revoked_at": timedelta(days=-2)}, "revoked"),
             ({"revoked_at": timedelta(0)}, "revoked"),
             ({"exposed_at": timedelta(0)}, "exposed"),
         ],

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from auditlog.models import LogEntry
 from django.test import override_settings
 
 from gateway import services
@@ -120,3 +121,18 @@ def test_a_new_oauth_secret_takes_the_place_of_the_old(client, bot):
 
     first, second = services.client_secret_renew(client=bot), services.client_secret_renew(client=bot)
     assert (fetch(first), fetch(second)) == (401, 200)
+
+
+def test_a_key_whose_time_is_over_is_revoked_on_its_day_and_the_audit_trail_says_so(call, key, bot):
+    services.key_create(client=bot, name="lives on")
+    assert services.keys_end() == 0
+    Key.objects.filter(pk=key[0].pk).update(expires_at=clock.db_now() - timedelta(minutes=1))
+    assert_problem(call("/v1/notes"), 401, "key_expired")
+    assert services.keys_end() == 1
+    ended = Key.objects.get(pk=key[0].pk)
+    assert ended.revoked_at == ended.expires_at
+    assert list(Key.objects.filter(revoked_at=None).values_list("name", flat=True)) == ["lives on"]
+    assert_problem(call("/v1/notes"), 401, "key_expired")
+    entry = LogEntry.objects.get(object_pk=str(ended.pk))
+    assert (entry.actor, entry.additional_data) == (None, {"did": "Ended on its day."})
+    assert services.keys_end() == 0
