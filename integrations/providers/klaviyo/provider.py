@@ -78,7 +78,6 @@ class KlaviyoForm(SubscriptionForm):
     revision = forms.RegexField(
         r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", required=False, help_text=f"Of the API. Empty: {_REVISION}."
     )
-    field_order = ("list_id", "always_confirm", "purpose", "properties", "revision")
 
 
 class Klaviyo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, SchemaSource):
