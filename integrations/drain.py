@@ -126,11 +126,11 @@ class Turn:
         return started
 
     def _next_parcel(self) -> Parcel | Inquiry | None:
-        if not self._may_go_on:
+        if not self._may_go_on or jobs.stopping.is_set():
             return None
         if self._packed:
             return self._packed.popleft()
-        while time.monotonic() < self._ends_at and not jobs.stopping.is_set():
+        while time.monotonic() < self._ends_at:
             if self._sent and time.monotonic() < self._look_at:
                 return None
             if self._asks and (accepted := Delivery.objects.claim_job(self._connector.pk)):
