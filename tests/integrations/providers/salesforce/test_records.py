@@ -1,4 +1,4 @@
-"""Salesforce's records: what is sent, and what its answers mean for each; the answers are captured ones."""
+"""Salesforce's records: what is sent, and what its answers mean; these are written from the vendor's documentation."""
 
 import json
 from pathlib import Path
@@ -19,17 +19,17 @@ BEN = Contact("0190aaaa-ben", {"email": "ben@example.com"}, {"LastName": "Fox", 
 DATA = "/services/data/v62.0"
 
 
-def captured(name):
+def fixture(name):
     return json.loads((FIXTURES / f"{name}.json").read_text())
 
 
 def answer(name):
-    told = captured(name)
+    told = fixture(name)
     return says(told["status"], told["body"], **{key.replace("-", "_"): text for key, text in told["headers"].items()})
 
 
 def reply(name):
-    told = captured(name)
+    told = fixture(name)
     return Reply(told["status"], told["headers"], json.dumps(told["body"]).encode())
 
 
@@ -109,7 +109,7 @@ def test_a_locked_record_is_tried_again():
 
 
 def test_an_answer_about_fewer_records_than_were_sent_is_no_delivery():
-    outcomes, _ = upserted(says(200, captured("records__created_and_updated")["body"][:1]), contacts=(ANNA, BEN))
+    outcomes, _ = upserted(says(200, fixture("records__created_and_updated")["body"][:1]), contacts=(ANNA, BEN))
     assert {outcome.kind for outcome in outcomes} == {"unknown"}
 
 
@@ -177,7 +177,7 @@ def test_a_missing_external_id_is_told_with_what_to_do():
 
 
 def test_a_description_becomes_fields():
-    fields = {item["name"]: vendor_field(item) for item in described(captured("describe__lead")["body"])}
+    fields = {item["name"]: vendor_field(item) for item in described(fixture("describe__lead")["body"])}
     assert fields["LastName"].is_required
     assert not fields["IsUnreadByOwner"].is_required
     assert fields["LastName"].max_length == 80
