@@ -64,6 +64,8 @@ def search(leads: QuerySet[Lead], text: str) -> QuerySet[Lead]:
     text = text.replace("\x00", "").strip()[:_LONGEST_SEARCH]
     with suppress(ValueError):
         return leads.filter(pk=uuid.UUID(text))
+    if "@" in text and (known := _with_address(text)):
+        return leads.filter(pk__in=known)
     said = Q()
     for word in text.split():
         condition = Q()
@@ -72,6 +74,13 @@ def search(leads: QuerySet[Lead], text: str) -> QuerySet[Lead]:
         said &= condition
     # Not a join, which would make the database sort all leads.
     return leads.filter(said | Q(pk__in=Reference.objects.filter(value=text).values("lead")))
+
+
+def _with_address(address: str) -> list[uuid.UUID]:
+    """Return who has exactly this address, and whom a client calls by it; nobody unless somebody has it."""
+    # Two steps of an index: with `icontains` beside them in one condition, the database reads every lead.
+    known = list(Lead.objects.filter(email=address.lower()).values_list("pk", flat=True))
+    return known and [*known, *Reference.objects.filter(value=address).values_list("lead", flat=True)]
 
 
 def period(name: str) -> tuple[date, date]:

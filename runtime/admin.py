@@ -5,11 +5,12 @@ import operator
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -40,6 +41,28 @@ def button(label: str, **options: Any) -> Callable[[Press], Press]:
         return method
 
     return mark
+
+
+class MoreThan(int):
+    """A count that stopped there: it says so wherever a page writes it."""
+
+    def __str__(self) -> str:
+        return f"more than {int(self):,}"
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg] # not a generic at run time
+    """Pages of a narrowed list that is counted up to a bound, so that a filter costs its page; all rows are counted."""
+
+    most = 2000
+
+    @functools.cached_property
+    def count(self) -> int:
+        """Count everything, or what a filter finds up to the bound; `MoreThan` beyond it."""
+        rows = cast("QuerySet[Any]", self.object_list)
+        if not rows.query.where:
+            return rows.count()
+        found = rows.order_by()[: self.most + 1].count()
+        return MoreThan(self.most) if found > self.most else found
 
 
 class PageList(ChangeList):

@@ -26,7 +26,7 @@ from leads.exports.stream import leads_csv
 from leads.models import Lead
 from leads.services import deliveries_of
 from leads.story import standing, story
-from runtime.admin import PageList, RecordAdmin, button
+from runtime.admin import BoundedPaginator, PageList, RecordAdmin, button
 from runtime.display import ago, badge, counted
 
 State = Delivery.State
@@ -42,6 +42,9 @@ class LeadList(PageList):
     def get_results(self, request: HttpRequest) -> None:
         """Hand each lead of the page its deliveries as `page_deliveries`."""
         super().get_results(request)
+        if not self.result_count:
+            # Looking for what isn't there reads every lead: once is enough.
+            self.result_list = self.queryset.none()
         by_lead: dict[uuid.UUID, list[Delivery]] = defaultdict(list)
         ids = [lead.pk for lead in self.result_list]
         rows = Delivery.objects.filter(subject_kind="lead", subject_id__in=ids).current()
@@ -58,6 +61,7 @@ class LeadAdmin(ConsentPages, ErasePage, MergePages, RecordAdmin):
     change_form_template = "leads/lead.html"
     list_display = ("name", "reached_at", "company", "client", "went_to", "captured")
     list_filter = FILTERS
+    paginator = BoundedPaginator
     list_filter_submit = True
     list_before_template = "leads/list_before.html"
     list_select_related = ("client",)
