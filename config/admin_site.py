@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.templatetags.static import static
 from django.urls import URLPattern, path, reverse
+from django.utils.functional import SimpleLazyObject
 from unfold.sites import UnfoldAdminSite
 
 from gateway import sign_in, sign_in_pages
@@ -51,8 +52,14 @@ class AdminSite(OTPAdminMixin, UnfoldAdminSite):  # type: ignore[misc] # unfold 
         ]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Leave the colours to admin.css: unfold would write them into the page, where browsers take none."""
-        return {**super().each_context(request), "colors": None}
+        """Leave the colours to admin.css: unfold would write them into the page, where browsers take none.
+
+        What is to be said of keys is only asked for by pages that show it.
+        """
+        from config.dashboard import soon
+
+        about_keys = SimpleLazyObject(lambda: soon.notice(request))
+        return {**super().each_context(request), "colors": None, "about_keys": about_keys}
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Ask for name and password; who is signed in and only lacks the code is asked for that."""

@@ -131,10 +131,10 @@ def _exposed() -> list[Cause]:
     return [
         Cause(
             f"A secret key of {key.client} ({key}) was seen where others can read it: in a web page, an address "
-            "or over plain HTTP. Create a new one on the client's page, put it in place, then revoke this one.",
+            "or over plain HTTP. Rotate it now: put the new one in place, then revoke this one.",
             [
-                Link("Open the client", reverse("admin:gateway_client_change", args=(key.client_id,))),
                 Link("Open the key", reverse("admin:gateway_key_change", args=(key.pk,))),
+                Link("Open the client", reverse("admin:gateway_client_change", args=(key.client_id,))),
             ],
         )
         for key in keys[:10]

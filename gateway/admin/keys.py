@@ -120,7 +120,12 @@ class KeyStateFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The states a person looks for."""
-        return [("works", "works"), ("soon", "ends within 14 days"), ("ended", "expired or revoked")]
+        return [
+            ("works", "works"),
+            ("soon", "ends within 14 days"),
+            ("exposed", "seen where others can read it"),
+            ("ended", "expired or revoked"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Key]) -> QuerySet[Key]:
         """Narrow the list."""
@@ -129,6 +134,7 @@ class KeyStateFilter(admin.SimpleListFilter):
             "works": alive,
             "ended": ~alive,
             "soon": alive & Q(expires_at__lt=db_now() + SOON),
+            "exposed": alive & Q(exposed_at__isnull=False),
         }.get(self.value() or "")
         return queryset.filter(narrowed) if narrowed else queryset
 
