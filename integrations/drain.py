@@ -186,7 +186,7 @@ def working(now: datetime) -> QuerySet[Connector]:
 
 def _has_due(connector_id: uuid.UUID) -> bool:
     here, now = Delivery.objects.filter(connector=connector_id), db_now()
-    return here.ready(now).exists() or here.to_ask(now).exists()
+    return Delivery.objects.ready(connector_id, now).exists() or here.to_ask(now).exists()
 
 
 def _leave_blocked(connector_id: uuid.UUID) -> None:
