@@ -186,6 +186,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 API_BODY_MAX_BYTES = env_int("API_BODY_MAX_BYTES", 1_000_000)
 # What one visitor of a page may ask: an address with a publishable key, a session with its token.
 VISITOR_REQUESTS_PER_MINUTE = env_int("VISITOR_REQUESTS_PER_MINUTE", 30)
+WRONG_CREDENTIALS_PER_MINUTE = env_int("WRONG_CREDENTIALS_PER_MINUTE", 30)
 # How long a process trusts a key it has just seen; a revoked key must be refused within five seconds.
 KEY_CACHE_SECONDS = 2.0
 REQUEST_LOG_DAYS = env_int("REQUEST_LOG_DAYS", 30)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FAILURES_PER_MINUTE = 30
 TOKENS_PER_MINUTE = 30
 _PERIOD_SECONDS = 60
 # A counter that is gone costs a request up to a second; after that it is left alone for a while.
@@ -113,7 +112,8 @@ def _count_here(group: str, value: str, limit: int) -> dict[str, Any]:
 
 def count_failure(request: HttpRequest) -> float | None:
     """Count a wrong credential from this address; return the seconds to wait once there were too many."""
-    usage = count(request, "failures", household(getattr(request, "address", "")), FAILURES_PER_MINUTE)
+    address = household(getattr(request, "address", ""))
+    usage = count(request, "failures", address, settings.WRONG_CREDENTIALS_PER_MINUTE)
     return float(usage["time_left"]) if usage["should_limit"] else None
 
 

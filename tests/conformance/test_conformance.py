@@ -24,7 +24,9 @@ PAGES = ("publishable", "session")
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[DemoServer]:
-    with DemoServer(VISITOR_REQUESTS_PER_MINUTE="1000000") as server:
+    # Schemathesis tries a wrong credential at every operation, and all of its runs come from one address.
+    much = "1000000"
+    with DemoServer(VISITOR_REQUESTS_PER_MINUTE=much, WRONG_CREDENTIALS_PER_MINUTE=much) as server:
         # The page that stands in the examples.
         server.write("UPDATE gateway_client SET rate_per_minute = 1000000, origins = '[\"https://shop.example\"]'")
         yield server

@@ -4,10 +4,11 @@ import textwrap
 import time
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django_ratelimit.core import _get_window
 
-from gateway import keys, throttling
+from gateway import keys
 from gateway.models import Client
 from tests.gateway.test_problems import assert_problem
 
@@ -44,7 +45,8 @@ def test_clients_are_counted_apart(call, bot):
 
 
 def test_guessing_from_one_address_is_slowed_down(call, key):
-    guesses = [call("/v1/notes", secret=keys.generate("secret")) for _ in range(throttling.FAILURES_PER_MINUTE + 1)]
+    tries = range(settings.WRONG_CREDENTIALS_PER_MINUTE + 1)
+    guesses = [call("/v1/notes", secret=keys.generate("secret")) for _ in tries]
     assert {answer.status_code for answer in guesses[:-1]} == {401}
     assert_problem(guesses[-1], 429, "rate_limited")
     assert call("/v1/notes").status_code == 200, "a right key from there still works"
