@@ -5,7 +5,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -80,6 +81,16 @@ class _Program:
             self._process.wait(60)
             self._process = None
 
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Answer nobody inside the `with`."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self._process.pid, signal.SIGCONT)
+
     def _has_started(self) -> bool:
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(self._command(), **self._how())
@@ -89,7 +100,9 @@ class _Program:
 
     def _how(self) -> Any:
         null = subprocess.DEVNULL
-        return {"cwd": self.directory, "stdin": null, "stdout": null, "stderr": null, "user": self._user}
+        return {"cwd": self.directory, "stdin": null, "stdout": null, "stderr": null, "user": self._user} | {
+            "start_new_session": True
+        }
 
     def _command(self) -> list[str]:
         raise NotImplementedError
@@ -223,7 +236,7 @@ class Rabbit(_Program):
         return {**os.environ, **own, **named, "HOME": str(self.directory), "RABBITMQ_CONF_ENV_FILE": os.devnull}
 
     def _how(self) -> Any:
-        return {**super()._how(), "env": self._environment, "start_new_session": True}
+        return {**super()._how(), "env": self._environment}
 
     def _command(self) -> list[str]:
         return [str(_rabbitmq_programs() / "rabbitmq-server")]
