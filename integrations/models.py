@@ -241,7 +241,13 @@ class Delivery(Job):
             models.Index(fields=["state", "connector", "due_at", "id"], name="delivery_queue"),
             models.Index(fields=["subject_id", "connector", "state"], name="delivery_subject"),
             models.Index(fields=["state", "connector", "id"], name="delivery_state"),
-            # Every claim asks whom an erasure comes first for: without it, PostgreSQL reads all that waits.
+            # Every claim asks what is under way and whom an erasure comes first for. Without these two PostgreSQL reads
+            # all that waits, or all there ever was.
+            models.Index(
+                fields=["connector", "subject_id"],
+                name="delivery_under_way",
+                condition=models.Q(state__in=["sending", "confirming"]),
+            ),
             models.Index(
                 fields=["connector", "subject_id"],
                 name="delivery_erasing",
