@@ -12,6 +12,7 @@ from integrations.providers.base import CAPABILITIES, Provider
 from integrations.providers.registry import PROVIDERS, provider_class
 from runtime.admin import PageAdmin
 
+# What the installation makes use of; a provider may know how to do more, which would be a promise here.
 _CAPABILITY_WORDS = {
     "contacts": "takes leads",
     "erasure": "forgets people",
@@ -19,11 +20,6 @@ _CAPABILITY_WORDS = {
     "schema": "tells its fields",
     "inventory": "knows stock",
     "orders": "knows orders",
-    "catalog": "knows articles",
-    "customers": "knows customers",
-    "events": "tells what happened",
-    "changes": "is asked what happened",
-    "operations": "does what you define",
 }
 
 
@@ -52,7 +48,7 @@ class ProviderPageAdmin(PageAdmin):
 
     def choices_of(self, provider: type[Provider]) -> list[Mapping[str, str]]:
         """Return what one may choose of a vendor: `{"query", "name", "able"}`."""
-        able = [_CAPABILITY_WORDS.get(name, name) for name, kind in CAPABILITIES.items() if issubclass(provider, kind)]
+        able = [words for name, words in _CAPABILITY_WORDS.items() if issubclass(provider, CAPABILITIES[name])]
         return [{"query": f"provider={provider.key}", "name": provider.name, "able": ", ".join(able)}]
 
     def _chosen(self, request: HttpRequest) -> type[Provider] | None:

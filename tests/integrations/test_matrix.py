@@ -62,3 +62,10 @@ def test_a_new_provider_is_a_folder_its_tests_and_one_line(tmp_path):
 def test_a_key_that_can_not_be_one_is_refused(key, name):
     with pytest.raises(CommandError):
         call_command("startprovider", key, name, stdout=StringIO())
+
+
+@pytest.mark.django_db
+def test_the_page_to_choose_from_promises_only_what_is_made_use_of(admin_client):
+    page = admin_client.get("/admin/integrations/connector/add/").content.decode()
+    assert "knows orders" in page
+    assert "tells what happened" not in page
