@@ -38,6 +38,11 @@ def raise_for_status(reply: Reply, words: str = "") -> None:
     raise errors.Refused(words, code="forbidden" if status == 403 else "", status=status)
 
 
+def garbled(status: int | None = 200) -> errors.RetryLater:
+    """Return what an answer without the parts we asked for means."""
+    return errors.RetryLater("The answer lacks what was asked for.", code="garbled_reply", status=status)
+
+
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Return the seconds that `Retry-After` asks for, at most a day; None where it is absent or senseless.
 

@@ -34,12 +34,3 @@ def is_sure(contact: Contact, config: Mapping[str, Any]) -> bool:
 def agreed_since(contact: Contact, left_at: datetime | None) -> bool:
     """Tell whether somebody has agreed after they had left; without knowing when that was, they haven't."""
     return contact.statement is not None and left_at is not None and contact.statement.at > left_at
-
-
-def moment(text: Any) -> datetime | None:
-    """Return a vendor's moment in ISO 8601; None where it is none, or has no offset."""
-    try:
-        found = datetime.fromisoformat(str(text or ""))
-    except ValueError:
-        return None
-    return found if found.tzinfo else None

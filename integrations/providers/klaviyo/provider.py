@@ -48,8 +48,8 @@ from integrations.providers.subscribing import (
     agreed_since,
     each,
     is_sure,
-    moment,
 )
+from integrations.providers.values import moment
 
 _REVISION = "2026-07-15"
 _MEDIA_TYPE = "application/vnd.api+json"

@@ -38,8 +38,8 @@ from integrations.providers.subscribing import (
     agreed_since,
     each,
     is_sure,
-    moment,
 )
+from integrations.providers.values import moment
 
 _DATA_CENTRE = re.compile(r"-([a-z]{2,4}[0-9]{1,3})\Z")
 

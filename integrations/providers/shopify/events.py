@@ -9,7 +9,7 @@ from typing import Any
 
 from integrations.providers.base import Received, VendorEvent
 from integrations.providers.errors import Refused
-from integrations.providers.shopify.records import time
+from integrations.providers.values import moment
 
 _ORDERS = {
     "orders/create": "order.created",
@@ -37,7 +37,7 @@ def told(received: Received) -> list[VendorEvent]:
     else:
         found = [_contact(topic, body)]
     dedupe_id = _dedupe_id(received)
-    at = time(body.get("updated_at"))
+    at = moment(body.get("updated_at"))
     return [
         VendorEvent(type, subject, f"{dedupe_id}:{place}", at, {name: value for name, value in data.items() if value})
         for place, (type, subject, data) in enumerate(filter(None, found))

@@ -11,7 +11,7 @@ from typing import Any
 
 from integrations.providers import errors
 from integrations.providers.base import Limits, Reply, Session
-from integrations.providers.replies import raise_for_status
+from integrations.providers.replies import garbled, raise_for_status
 
 VERSION = "2026-07"
 _PATH = f"/admin/api/{VERSION}/graphql.json"
@@ -89,11 +89,6 @@ def changed(session: Session, document: str, *, purpose: str, **variables: Any) 
     if refusals:
         raise _refusal(refusals[0] if isinstance(refusals[0], dict) else {})
     return said
-
-
-def garbled(status: int | None = 200) -> errors.RetryLater:
-    """Return what an answer without the parts we asked for means."""
-    return errors.RetryLater("The answer lacks what was asked for.", code="garbled_reply", status=status)
 
 
 def _problem(found: Any, reply: Reply) -> errors.ProviderError:

@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 from integrations.providers import base
 from integrations.providers.base import Contact, Outcome, Page, Product
 from integrations.providers.errors import Refused
+from integrations.providers.replies import garbled
 from integrations.providers.shopify import events, graphql, records
-from integrations.providers.shopify.graphql import garbled, quoted
+from integrations.providers.shopify.graphql import quoted
 from integrations.providers.signatures import check_hmac
+from integrations.providers.values import text
 
 _LONGEST_KEY = 100
 _NO_EMAIL = Outcome.rejected("no_identifier", "A customer needs an e-mail address here.", "email")
@@ -86,7 +88,7 @@ class Shopify(
         info = data["productVariants"].get("pageInfo")
         if not isinstance(info, dict):
             raise garbled()
-        following = records.text(info.get("endCursor")) if info.get("hasNextPage") is True else ""
+        following = text(info.get("endCursor")) if info.get("hasNextPage") is True else ""
         return Page([records.product(record, currency) for record in found], following)
 
     def customer(self, email: str) -> base.Customer | None:
@@ -184,11 +186,11 @@ def _value(name: str, value: Any) -> Any:
 
 def _currency(data: Mapping[str, Any]) -> str:
     shop = data.get("shop")
-    return records.text(shop.get("currencyCode")) if isinstance(shop, dict) else ""
+    return text(shop.get("currencyCode")) if isinstance(shop, dict) else ""
 
 
 def _id(record: Any) -> str:
-    id = records.text(record.get("id")) if isinstance(record, dict) else ""
+    id = text(record.get("id")) if isinstance(record, dict) else ""
     if not id:
         raise garbled()
     return id

@@ -1,14 +1,11 @@
 """Shopify's records in our terms: money and counts are texts, an order's status takes three fields. Pure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from decimal import Decimal
 
 from integrations.providers.base import Customer, Order, Product, Shipment, Stock
-from integrations.providers.shopify.graphql import garbled
-
-Record = Mapping[str, Any]
+from integrations.providers.replies import garbled
+from integrations.providers.values import Record, moment, number, part, parts, text
 
 _STATUS = {
     "FULFILLED": "shipped",
@@ -46,7 +43,7 @@ def stock(record: Record, currency: str) -> Stock | None:
 
 def product(record: Record, currency: str) -> Product:
     """Return an article of the catalogue."""
-    parent = _part(record, "product")
+    parent = part(record, "product")
     return Product(
         sku=text(record.get("sku")),
         name=_name(record),
@@ -61,33 +58,33 @@ def product(record: Record, currency: str) -> Product:
 
 def available(record: Record) -> Decimal | None:
     """Return how many can be promised; None where they aren't counted."""
-    item = _part(record, "inventoryItem")
+    item = part(record, "inventoryItem")
     if item.get("tracked") is not True:
         return None
-    levels = [_list(level, "quantities") for level in _list(_part(item, "inventoryLevels"), "nodes")]
+    levels = [parts(level, "quantities") for level in parts(part(item, "inventoryLevels"), "nodes")]
     counts = [quantity.get("quantity") for level in levels for quantity in level if quantity.get("name") == "available"]
     return sum((Decimal(count) for count in counts if type(count) is int), Decimal(0))
 
 
 def _name(record: Record) -> str:
-    title, own = text(_part(record, "product").get("title")), text(record.get("title"))
+    title, own = text(part(record, "product").get("title")), text(record.get("title"))
     # What a product without variants calls its only one.
     return title if own in {"", "Default Title"} else f"{title}, {own}"
 
 
 def order(record: Record) -> Order:
     """Return an order with its parcels."""
-    customer, money = _part(record, "customer"), _part(_part(record, "totalPriceSet"), "shopMoney")
-    sent = [parcel for parcel in _list(record, "fulfillments") if parcel.get("status") == "SUCCESS"]
-    expected = [moment for parcel in sent if (moment := time(parcel.get("estimatedDeliveryAt")))]
-    email = text(record.get("email")) or text(_part(customer, "defaultEmailAddress").get("emailAddress"))
+    customer, money = part(record, "customer"), part(part(record, "totalPriceSet"), "shopMoney")
+    sent = [parcel for parcel in parts(record, "fulfillments") if parcel.get("status") == "SUCCESS"]
+    expected = [at for parcel in sent if (at := moment(parcel.get("estimatedDeliveryAt")))]
+    email = text(record.get("email")) or text(part(customer, "defaultEmailAddress").get("emailAddress"))
     return Order(
         number=text(record.get("name")).removeprefix("#"),
         status=status(record, sent),
         record_id=text(record.get("id")),
         email=email.strip().lower(),
-        phone=text(record.get("phone")) or text(_part(customer, "defaultPhoneNumber").get("phoneNumber")),
-        placed_at=time(record.get("createdAt")),
+        phone=text(record.get("phone")) or text(part(customer, "defaultPhoneNumber").get("phoneNumber")),
+        placed_at=moment(record.get("createdAt")),
         expected_at=max(expected, default=None),
         total=number(money.get("amount")),
         currency=text(money.get("currencyCode")),
@@ -107,7 +104,7 @@ def status(record: Record, sent: Sequence[Record]) -> str:
 
 def _shipments(parcel: Record) -> list[Shipment]:
     state = text(parcel.get("displayStatus")).lower().replace("_", " ")
-    told = [(text(info.get("number")), text(info.get("company"))) for info in _list(parcel, "trackingInfo")]
+    told = [(text(info.get("number")), text(info.get("company"))) for info in parts(parcel, "trackingInfo")]
     return [Shipment(number, company, state) for number, company in told if number]
 
 
@@ -116,8 +113,8 @@ def customer(record: Record) -> Customer:
     placed = number(record.get("numberOfOrders"))
     return Customer(
         record_id=text(record.get("id")),
-        email=text(_part(record, "defaultEmailAddress").get("emailAddress")).lower(),
-        phone=text(_part(record, "defaultPhoneNumber").get("phoneNumber")),
+        email=text(part(record, "defaultEmailAddress").get("emailAddress")).lower(),
+        phone=text(part(record, "defaultPhoneNumber").get("phoneNumber")),
         first_name=text(record.get("firstName")),
         last_name=text(record.get("lastName")),
         orders=None if placed is None else int(placed),
@@ -126,39 +123,4 @@ def customer(record: Record) -> Customer:
 
 def marketing_state(record: Record) -> str:
     """Return how a customer stands to marketing by e-mail, such as `UNSUBSCRIBED`."""
-    return text(_part(record, "defaultEmailAddress").get("marketingState"))
-
-
-def text(value: Any) -> str:
-    """Return a text; null is an empty one."""
-    return value if isinstance(value, str) else ""
-
-
-def number(value: Any) -> Decimal | None:
-    """Return a number that is told as a text."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return None
-    try:
-        parsed = Decimal(value)
-    except InvalidOperation:
-        return None
-    return parsed if parsed.is_finite() else None
-
-
-def time(value: Any) -> datetime | None:
-    """Return an aware time."""
-    try:
-        parsed = datetime.fromisoformat(text(value))
-    except ValueError:
-        return None
-    return parsed if parsed.tzinfo else None
-
-
-def _part(record: Record, name: str) -> Record:
-    part = record.get(name)
-    return part if isinstance(part, Mapping) else {}
-
-
-def _list(record: Record, name: str) -> list[Record]:
-    found = record.get(name)
-    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
+    return text(part(record, "defaultEmailAddress").get("marketingState"))
