@@ -1,5 +1,6 @@
 """What the documentation says of providers is what they can do, and a new one begins with tests that say what to do."""
 
+import os
 import subprocess
 import sys
 from io import StringIO
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from config.management.commands import startprovider
 from config.management.commands.startprovider import write
 from integrations.matrix import capability_matrix
 
@@ -69,3 +71,18 @@ def test_the_page_to_choose_from_promises_only_what_is_made_use_of(admin_client)
     page = admin_client.get("/admin/integrations/connector/add/").content.decode()
     assert "knows orders" in page
     assert "tells what happened" not in page
+
+
+def test_a_new_provider_needs_no_installation():
+    """Whoever writes one has a checkout, and no settings yet."""
+    bare = {"PATH": os.environ["PATH"]}
+    command = [sys.executable, "manage.py", "startprovider", "odoo", "Odoo"]
+    done = subprocess.run(command, cwd=ROOT, env=bare, capture_output=True, text=True, check=False)
+    assert "There is a provider odoo already." in done.stderr
+
+
+def test_a_class_is_written_as_its_vendor_is(monkeypatch):
+    made = {}
+    monkeypatch.setattr(startprovider, "write", lambda root, said: made.update(said) or [root / "x" / "y"])
+    call_command("startprovider", "hoopla", "HooPla CRM", stdout=StringIO())
+    assert made["cls"] == "HooPlaCRM"

@@ -121,6 +121,8 @@ def test_a_refused_contact_says_why_and_quotes_nobody():
 class Command(BaseCommand):
     """Writes the folder, its tests and the registry's line; nothing that exists is overwritten."""
 
+    # It reads and writes files of the checkout alone: no installation has to be set up for that.
+    requires_system_checks = ()
     help = "Begin a new provider: its folder, its tests and its line in the registry."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -134,7 +136,8 @@ class Command(BaseCommand):
             raise CommandError("The key has small letters, digits and _; the name letters, digits and spaces.")
         if key in PROVIDERS:
             raise CommandError(f"There is a provider {key} already.")
-        said = {"key": key, "name": name, "cls": name.title().replace(" ", ""), "docs_url": docs_url}
+        cls = "".join(word[:1].upper() + word[1:] for word in name.split())
+        said = {"key": key, "name": name, "cls": cls, "docs_url": docs_url}
         made = write(Path(settings.BASE_DIR), {**said, "base_url": base_url})
         for path in made:
             self.stdout.write(f"made {path}")
