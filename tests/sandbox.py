@@ -24,6 +24,7 @@ MAILCHIMP_KEY = "0123456789abcdef-us21"
 SHOPIFY_TOKEN = "shpat_sandbox"
 ODOO_KEY = "odoo-sandbox-key"
 SALESFORCE_TOKEN = "00D000000000001!sandbox"
+WOOCOMMERCE_KEY, WOOCOMMERCE_SECRET = "ck_sandbox", "cs_sandbox"
 
 
 class SandboxApi:

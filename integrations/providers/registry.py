@@ -13,6 +13,7 @@ PROVIDERS: dict[str, str] = {
     "odoo": "integrations.providers.odoo.provider.Odoo",
     "salesforce": "integrations.providers.salesforce.provider.Salesforce",
     "shopify": "integrations.providers.shopify.provider.Shopify",
+    "woocommerce": "integrations.providers.woocommerce.provider.WooCommerce",
 }
 
 

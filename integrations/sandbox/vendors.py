@@ -10,5 +10,15 @@ from integrations.sandbox.odoo import Odoo
 from integrations.sandbox.salesforce import Salesforce
 from integrations.sandbox.shopify import Shopify
 from integrations.sandbox.vendor import Vendor
+from integrations.sandbox.woocommerce import WooCommerce
 
-VENDORS: tuple[type[Vendor], ...] = (HubSpot, Odoo, Brevo, Mailchimp, Salesforce, Klaviyo, Shopify)
+VENDORS: tuple[type[Vendor], ...] = (
+    HubSpot,
+    Odoo,
+    Brevo,
+    Mailchimp,
+    Salesforce,
+    Klaviyo,
+    Shopify,
+    WooCommerce,
+)

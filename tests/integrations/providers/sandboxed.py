@@ -21,10 +21,12 @@ FAULTS = [
 ]
 
 
-def connector_to(sandbox: Any, vendor: str, key: str, config: dict[str, Any] | None = None) -> Connector:
+def connector_to(
+    sandbox: Any, vendor: str, key: str, config: dict[str, Any] | None = None, *, username: str = ""
+) -> Connector:
     """Return a connector to one of the sandbox's vendors, signed in with a key (or a token that doesn't end)."""
     credential = CredentialFactory.build(provider=vendor, host="127.0.0.1")
-    credentials.seal(credential, {"api_key": key})
+    credentials.seal(credential, {"api_key": key, "username": username})
     credential.save()
     return ConnectorFactory(
         provider=vendor,

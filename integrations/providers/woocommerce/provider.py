@@ -1,0 +1,161 @@
+"""WooCommerce: orders, stock, catalogue and customers of a shop, and its webhooks.
+
+Leads aren't written there: a customer is an account to sign in with, and a new one gets a mail that says so
+(docs/decisions/011-shop-accounts.md).
+Source: https://developer.woocommerce.com/docs/apis/rest-api/ (wc/v3).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from integrations.providers import base
+from integrations.providers.base import Page, Product, Reply
+from integrations.providers.errors import Refused
+from integrations.providers.replies import garbled, number_in
+from integrations.providers.signatures import check_hmac
+from integrations.providers.values import Record, text
+from integrations.providers.woocommerce import events, problems, records
+
+_API = "/wp-json/wc/v3"
+_LONGEST_KEY = 100
+_MOST = "100"
+_ALIKE = "50"
+_PAGE = "20"
+
+
+class WooCommerce(
+    base.Provider,
+    base.InventorySource,
+    base.OrderSource,
+    base.CatalogSource,
+    base.CustomerSource,
+    base.EventSource,
+):
+    """Asks one shop with a consumer key (the user name) and its secret (the password)."""
+
+    key = "woocommerce"
+    name = "WooCommerce"
+    docs_url = "https://developer.woocommerce.com/docs/apis/rest-api/"
+    api_version = "wc/v3"
+    auth = "basic"
+    max_in_flight = 2
+    # A webhook is taken as good at its making only if it is answered with 200.
+    acknowledgement = base.Acknowledgement(status=200)
+
+    def check(self) -> base.Check:
+        """Read an order, an article and the currency, which need the rights that look-ups need."""
+        for kind in ("orders", "products"):
+            self._list(kind, purpose="check", per_page="1", _fields="id")
+        sells_in = f"; it sells in {currency}" if (currency := self._currency("check")) else ""
+        return base.Check(ok=True, words=f"Connected to the shop, orders and stock can be read{sells_in}.")
+
+    def stock(self, sku: str) -> base.Stock | None:
+        """Return an article's stock, if the shop counts it. Raises: Refused where two articles share the SKU."""
+        if not 0 < len(sku) <= _LONGEST_KEY:
+            return None
+        asked = {"sku": sku, "status": "publish", "per_page": _MOST, "_fields": records.ARTICLE_FIELDS}
+        # What stands between commas is looked for, too; a shop that has no SKUs tells of everything.
+        found = [record for record in self._list("products", purpose="stock", **asked) if record.get("sku") == sku]
+        if len(found) > 1:
+            raise Refused("Two articles have the same SKU.", code="ambiguous")
+        available = records.available(found[0]) if found else None
+        return None if available is None else records.stock(found[0], available, self._currency("stock"))
+
+    def order(self, number: str) -> base.Order | None:
+        """Return an order by its number, which plugins let differ from its id."""
+        wanted = number.strip().removeprefix("#")
+        if not 0 < len(wanted) <= _LONGEST_KEY:
+            return None
+        found = self._order(wanted) if wanted.isascii() and wanted.isdigit() else None
+        if found and text(found.get("number")) == wanted:
+            return records.order(found)
+        asked = {"search": wanted, "per_page": _ALIKE, "_fields": records.ORDER_FIELDS}
+        alike = map(records.order, self._list("orders", purpose="order", **asked))
+        orders = [order for order in alike if order.number.lower() == wanted.lower()]
+        if len(orders) > 1:
+            raise Refused("Two orders have the same number.", code="ambiguous")
+        return orders[0] if orders else None
+
+    def _order(self, id: str) -> Record | None:
+        reply = self._get(f"orders/{id}", purpose="order", _fields=records.ORDER_FIELDS)
+        if reply.status == 404 and problems.code(reply) == "woocommerce_rest_shop_order_invalid_id":
+            return None
+        return _record(reply)
+
+    def products(self, cursor: str = "") -> Page[Product]:
+        """Return the articles of twenty products: each itself or, where it has variations, those."""
+        if not (cursor or "1").isdecimal():
+            raise Refused("There is no such page.", code="stale_cursor")
+        page = int(cursor or 1)
+        reply = self._page("products", page, per_page=_PAGE, orderby="id", order="asc")
+        currency, found = "", []
+        for record in _records(reply):
+            currency = currency or self._currency("products")
+            found += self._articles(record, currency)
+        return Page(found, str(page + 1) if page < _pages(reply) else "")
+
+    def _articles(self, record: Record, currency: str) -> list[Product]:
+        id = records.record_id(record)
+        if record.get("type") != "variable" or not id:
+            return [records.product(record, currency)]
+        found: list[Product] = []
+        page, pages = 1, 1
+        while page <= pages:
+            reply = self._page(f"products/{id}/variations", page, per_page=_MOST)
+            found += [records.product(one, currency, records.name(record)) for one in _records(reply)]
+            page, pages = page + 1, _pages(reply)
+        return found
+
+    def customer(self, email: str) -> base.Customer | None:
+        """Return who has an account under an e-mail address; who only bought as a guest has none."""
+        wanted = email.strip().lower()
+        if not wanted:
+            return None
+        # Without a role only those are told of who have bought.
+        asked = {"email": wanted, "role": "all", "_fields": records.CUSTOMER_FIELDS}
+        people = map(records.customer, self._list("customers", purpose="customer", **asked))
+        # WordPress takes a star in it for anything.
+        return next((person for person in people if person.email == wanted), None)
+
+    def verify(self, received: base.Received, secrets: Sequence[str]) -> None:
+        """Check the signature of the body under the webhook's secret."""
+        check_hmac(received.header("X-WC-Webhook-Signature"), received.body, secrets)
+
+    def parse(self, received: base.Received) -> list[base.VendorEvent]:
+        """Return what a webhook tells of orders, articles, their stock, and customers."""
+        return events.told(received)
+
+    def _currency(self, purpose: str) -> str:
+        """Return what prices are in: articles don't say it."""
+        return text(_record(self._get("data/currencies/current", purpose=purpose, _fields="code")).get("code"))
+
+    def _list(self, path: str, *, purpose: str, **params: str) -> list[Record]:
+        return _records(self._get(path, purpose=purpose, **params))
+
+    def _page(self, path: str, page: int, **params: str) -> Reply:
+        asked = {"status": "publish", "page": str(page), "_fields": f"{records.ARTICLE_FIELDS},attributes", **params}
+        return self._get(path, purpose="products", **asked)
+
+    def _get(self, path: str, *, purpose: str, **params: str) -> Reply:
+        most = 16_000_000 if purpose == "products" else 1_000_000
+        return self.session.request("GET", f"{_API}/{path}", purpose=purpose, params=params, max_bytes=most)
+
+
+def _record(reply: Reply) -> dict[str, Any]:
+    problems.raise_for(reply)
+    body = reply.json()
+    if not isinstance(body, dict):
+        raise garbled(reply.status)
+    return body
+
+
+def _records(reply: Reply) -> list[Record]:
+    problems.raise_for(reply)
+    body = reply.json()
+    if not isinstance(body, list) or not all(isinstance(record, dict) for record in body):
+        raise garbled(reply.status)
+    return body
+
+
+def _pages(reply: Reply) -> int:
+    return int(number_in(reply.headers, "X-WP-TotalPages") or 0)
