@@ -6,31 +6,17 @@ from tests.sandbox import SALESFORCE_TOKEN
 
 pytest.importorskip("simple_salesforce")
 
-import requests
-from requests.adapters import HTTPAdapter
 from simple_salesforce import Salesforce, SalesforceMalformedRequest, SalesforceResourceNotFound
+
+from tests.integrations.providers.rerouted import session_to
 
 HOST = "acme.my.salesforce.com"
 ANNA = {"LastName": "Berg", "Company": "Berg", "Email": "anna@example.com"}
 
 
-class ToSandbox(HTTPAdapter):
-    """The SDK knows https alone; what it sends to the organisation's host goes to the sandbox."""
-
-    def __init__(self, url):
-        super().__init__()
-        self._url = url
-
-    def send(self, request, **options):
-        request.url = request.url.replace(f"https://{HOST}", self._url)
-        return super().send(request, **options)
-
-
 @pytest.fixture
 def sdk(sandbox):
-    session = requests.Session()
-    session.trust_env = False
-    session.mount("https://", ToSandbox(sandbox.salesforce_url))
+    session = session_to(HOST, sandbox.salesforce_url)
     return Salesforce(instance_url=f"https://{HOST}", session_id=SALESFORCE_TOKEN, session=session, version="62.0")
 
 
