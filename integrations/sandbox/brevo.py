@@ -10,20 +10,16 @@ Source: https://developers.brevo.com/reference, getbrevo/brevo-go api/swagger.ya
 from __future__ import annotations
 
 import json
-import math
 import re
-import secrets
 import sqlite3
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from integrations.sandbox.limits import Window
-from integrations.sandbox.store import Store, record_effects
-from integrations.sandbox.vendor import Table, Vendor, route
+from integrations.sandbox.store import Rows, record_effects
+from integrations.sandbox.vendor import EMAIL, RefusedError, Table, Vendor, is_key, route
 from integrations.sandbox.wire import Reply, Request, json_reply, utc_now
 
 KEY = "xkeysib-sandbox-brevo"
-LIMIT = {"requests": 10, "window_ms": 1_000}
 LISTS = (2, 7)
 TEMPLATE = 5
 ATTRIBUTES: tuple[dict[str, Any], ...] = (
@@ -42,7 +38,6 @@ ATTRIBUTES: tuple[dict[str, Any], ...] = (
     },
     {"name": "DOUBLE_OPT-IN", "category": "calculated", "type": "float"},
 )
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+\Z")
 _CODES = {401: "unauthorized", 404: "document_not_found", 405: "method_not_allowed", 403: "permission_denied"}
 _FITS = {
     "text": lambda value: isinstance(value, str | int | float),
@@ -50,14 +45,6 @@ _FITS = {
     "boolean": lambda value: isinstance(value, bool),
     "float": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
 }
-
-
-class RefusedError(Exception):
-    """A refusal in Brevo's form."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
 
 
 class Brevo(Vendor):
@@ -78,39 +65,20 @@ class Brevo(Vendor):
         route("PUT", "/v3/contacts/{identifier}", "update"),
         route("DELETE", "/v3/contacts/{identifier}", "delete"),
     )
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self._window = Window()
-
-    def reload(self) -> None:
-        """Begin with full limits."""
-        self._window.clear()
-
-    def respond(self, request: Request) -> Reply:
-        try:
-            return super().respond(request)
-        except RefusedError as refused:
-            return self.finish(request, _error(refused.status, refused.code, refused.message))
+    limit = {"requests": 10, "window_ms": 1_000}
 
     def admit(self, request: Request) -> Reply | None:
-        if not secrets.compare_digest(request.headers.get("Api-Key", "").encode(), KEY.encode()):
-            return _error(401, "unauthorized", "Key not found")
-        limit = request.dials.value("rate_limit") or LIMIT
-        is_allowed, remaining = self._window.take(**limit)
-        seconds = str(math.ceil(limit["window_ms"] / 1000))
-        request.note["limits"] = {
-            "x-sib-ratelimit-limit": str(limit["requests"]),
-            "x-sib-ratelimit-remaining": str(remaining),
-            "x-sib-ratelimit-reset": seconds,
-        }
-        if is_allowed:
-            return None
-        return self.finish(request, _error(429, "too_many_requests", "Too many requests have been sent."))
+        if not is_key(request.headers.get("Api-Key", ""), KEY):
+            raise RefusedError("unauthorized", "Key not found", 401)
+        passage = self.take(request)
+        told = {"limit": passage.requests, "remaining": passage.left, "reset": passage.seconds}
+        request.note["headers"] = {f"x-sib-ratelimit-{name}": str(value) for name, value in told.items()}
+        if not passage.is_allowed:
+            raise RefusedError("too_many_requests", "Too many requests have been sent.", 429)
+        return None
 
-    def finish(self, request: Request, reply: Reply) -> Reply:
-        reply.headers.update(request.note.get("limits", {}))
-        return reply
+    def tell(self, request: Request, refused: RefusedError) -> Reply:
+        return _error(refused.status, refused.code, refused.message)
 
     def refuse(self, request: Request, status: int, message: str = "") -> Reply:
         return _error(status, _CODES.get(status, "bad_request"), message or "Something went wrong")
@@ -127,11 +95,11 @@ class Brevo(Vendor):
         )
         email = _email(body.get("email"))
         if request.dials.fails(email):
-            raise RefusedError(400, "invalid_parameter", "Contact could not be saved")
+            raise RefusedError("invalid_parameter", "Contact could not be saved")
         with self.store.transaction() as db:
-            row = _find(db, email)
+            row = CONTACTS.one(db, email=email)
             if row is not None and body.get("updateEnabled") is not True:
-                raise RefusedError(400, "duplicate_parameter", "Contact already exist")
+                raise RefusedError("duplicate_parameter", "Contact already exist")
             self._save(db, request, email, body, "create" if row is None else "update")
             if row is not None:
                 return Reply(204)
@@ -149,9 +117,9 @@ class Brevo(Vendor):
             or not str(body.get("redirectionUrl", "")).startswith("http")
             or not lists
         ):
-            raise RefusedError(400, "invalid_parameter", "templateId is not a valid double opt-in template")
+            raise RefusedError("invalid_parameter", "templateId is not a valid double opt-in template")
         with self.store.transaction() as db:
-            is_new = _find(db, email) is None
+            is_new = CONTACTS.one(db, email=email) is None
             if is_new:
                 self._save(db, request, email, {"attributes": body.get("attributes") or {}}, "create")
             db.execute("UPDATE brevo_contacts SET awaits = ? WHERE email = ?", (json.dumps(lists), email))
@@ -181,7 +149,7 @@ class Brevo(Vendor):
         return Reply(204)
 
     def _save(self, db: sqlite3.Connection, request: Request, email: str, body: dict[str, Any], done: str) -> None:
-        row = _find(db, email) or {"attributes": {}, "lists": [], "blacklisted": False}
+        row = CONTACTS.one(db, email=email) or {"attributes": {}, "lists": [], "blacklisted": False}
         kept = {**row["attributes"], **_fitting(body.get("attributes"))}
         lists = sorted({*row["lists"], *_lists(body.get("listIds"))} - set(_lists(body.get("unlinkListIds"))))
         blacklisted = bool(body.get("emailBlacklisted", row["blacklisted"]))
@@ -198,43 +166,21 @@ class Brevo(Vendor):
         if kind != "contacts":
             return None
         with self.store.transaction() as db:
-            return [_shown(_row(row)) for row in db.execute(f"SELECT {COLUMNS} FROM brevo_contacts ORDER BY id")]
+            return [_shown(row) for row in CONTACTS.all(db)]
 
     def tables(self) -> list[Table]:
-        contacts = self.rows("contacts") or []
-        shown = [
-            (
-                contact["id"],
-                contact["email"],
-                contact["attributes"].get("FIRSTNAME", ""),
-                contact["attributes"].get("LASTNAME", ""),
-                ", ".join(map(str, contact["listIds"])),
-                "unsubscribed" if contact["emailBlacklisted"] else "asked to confirm" if contact["awaits"] else "",
-                contact["modifiedAt"],
-            )
-            for contact in contacts[:-51:-1]
-        ]
         columns = ("ID", "E-mail", "First name", "Last name", "Lists", "State", "Changed")
-        return [Table("Contacts in Brevo", columns, shown, len(contacts))]
+        return [Table.newest("Contacts in Brevo", columns, self.rows("contacts") or [], _cells)]
 
 
-COLUMNS = "id, email, attributes, lists, blacklisted, awaits, changed_at"
-
-
-def _row(row: tuple[Any, ...]) -> dict[str, Any]:
-    values = dict(zip(COLUMNS.split(", "), row, strict=True))
-    return values | {name: json.loads(values[name]) for name in ("attributes", "lists", "awaits")}
-
-
-def _find(db: sqlite3.Connection, email: str) -> dict[str, Any] | None:
-    row = db.execute(f"SELECT {COLUMNS} FROM brevo_contacts WHERE email = ?", (email,)).fetchone()
-    return _row(row) if row else None
+_JSON = ("attributes", "lists", "awaits")
+CONTACTS = Rows("brevo_contacts", ("id", "email", *_JSON, "blacklisted", "changed_at"), _JSON, "id")
 
 
 def _found(db: sqlite3.Connection, email: str) -> dict[str, Any]:
-    row = _find(db, email)
+    row = CONTACTS.one(db, email=email)
     if row is None:
-        raise RefusedError(404, "document_not_found", "Contact does not exist")
+        raise RefusedError("document_not_found", "Contact does not exist", 404)
     return row
 
 
@@ -256,22 +202,29 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _cells(contact: dict[str, Any]) -> tuple[Any, ...]:
+    names = [contact["attributes"].get(name, "") for name in ("FIRSTNAME", "LASTNAME")]
+    state = "unsubscribed" if contact["emailBlacklisted"] else "asked to confirm" if contact["awaits"] else ""
+    lists = ", ".join(map(str, contact["listIds"]))
+    return contact["id"], contact["email"], *names, lists, state, contact["modifiedAt"]
+
+
 def _members(body: Any, known: set[str]) -> dict[str, Any]:
     if not isinstance(body, dict) or set(body) - known:
-        raise RefusedError(400, "invalid_parameter", "Input must be a valid JSON object with known members")
+        raise RefusedError("invalid_parameter", "Input must be a valid JSON object with known members")
     return body
 
 
 def _email(value: Any) -> str:
-    if not isinstance(value, str) or not _EMAIL.match(value):
-        raise RefusedError(400, "invalid_parameter", "Invalid email address")
+    if not isinstance(value, str) or not EMAIL.match(value):
+        raise RefusedError("invalid_parameter", "Invalid email address")
     return value.lower()
 
 
 def _lists(value: Any) -> list[int]:
     found = value if isinstance(value, list) else []
     if any(item not in LISTS for item in found):
-        raise RefusedError(400, "invalid_parameter", "List ID is not valid")
+        raise RefusedError("invalid_parameter", "List ID is not valid")
     return found
 
 

@@ -18,7 +18,7 @@ import sqlite3
 from typing import Any, ClassVar
 
 from integrations.sandbox import hubspot_contacts as contacts
-from integrations.sandbox import oauth
+from integrations.sandbox import oauth, vendor
 from integrations.sandbox.hubspot_contacts import Write, Written
 from integrations.sandbox.hubspot_input import (
     CATEGORIES,
@@ -31,14 +31,13 @@ from integrations.sandbox.hubspot_input import (
 )
 from integrations.sandbox.hubspot_properties import PORTAL_ID, PROPERTIES, invalid_values, problems
 from integrations.sandbox.hubspot_search import search
-from integrations.sandbox.limits import Window
+from integrations.sandbox.limits import Passage, Window
 from integrations.sandbox.store import Store, record_effects
 from integrations.sandbox.vendor import Table, Vendor, route
 from integrations.sandbox.wire import Reply, Request, json_reply, utc_now
 
 TOKEN = "pat-sandbox-hubspot"  # noqa: S105 - the sandbox's public example token
 REFRESH_TOKEN = "refresh-sandbox-hubspot"  # noqa: S105 - likewise
-LIMIT = {"requests": 190, "window_ms": 10_000}
 SEARCH_LIMIT = {"requests": 5, "window_ms": 1_000}
 DAILY_LIMIT = 650_000
 CONTACTS = "/crm/v3/objects/contacts"
@@ -65,27 +64,18 @@ class HubSpot(Vendor):
         route("GET", "/oauth/authorize", "authorize"),
     )
 
+    limit = {"requests": 190, "window_ms": 10_000}
+
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._desk = oauth.Desk(self.key, self.name, store, TOKEN, REFRESH_TOKEN)
-        self._window = Window()
         self._search_window = Window()
         self._used_today = 0
 
     def reload(self) -> None:
-        """Begin with full limits."""
-        self._window.clear()
+        super().reload()
         self._search_window.clear()
         self._used_today = 0
-
-    def respond(self, request: Request) -> Reply:
-        try:
-            return super().respond(request)
-        except RefusedError as refused:
-            return self.finish(request, self._error(request, refused.status, refused.body))
-        except oauth.GrantRefusedError as refused:
-            body = {"message": refused.words, "category": f"BAD_{refused.about}"}
-            return self.finish(request, self._error(request, 400, body))
 
     def admit(self, request: Request) -> Reply | None:
         if request.path in ("/oauth/v1/token", "/oauth/authorize"):
@@ -97,17 +87,10 @@ class HubSpot(Vendor):
             )
             return self.refuse(request, 401, message)
         is_search = request.path == SEARCH
-        limit = request.dials.value("rate_limit") or (SEARCH_LIMIT if is_search else LIMIT)
-        window = self._search_window if is_search else self._window
-        is_allowed, remaining = window.take(**limit)
-        request.note["limits"] = {
-            "X-HubSpot-RateLimit-Daily": str(DAILY_LIMIT),
-            "X-HubSpot-RateLimit-Daily-Remaining": str(max(0, DAILY_LIMIT - self._used_today)),
-            "X-HubSpot-RateLimit-Interval-Milliseconds": str(limit["window_ms"]),
-            "X-HubSpot-RateLimit-Max": str(limit["requests"]),
-            "X-HubSpot-RateLimit-Remaining": str(remaining),
-        }
-        if is_allowed:
+        passage = self.take(request, SEARCH_LIMIT, self._search_window) if is_search else self.take(request)
+        # A search's reply tells no limits.
+        request.note["headers"] = {} if is_search else self._told(passage)
+        if passage.is_allowed:
             self._used_today += 1
             return None
         policy = "SECONDLY" if is_search else "TEN_SECONDLY_ROLLING"
@@ -120,11 +103,24 @@ class HubSpot(Vendor):
         }
         return self.finish(request, self._error(request, 429, body))
 
+    def _told(self, passage: Passage) -> dict[str, str]:
+        return {
+            "X-HubSpot-RateLimit-Daily": str(DAILY_LIMIT),
+            "X-HubSpot-RateLimit-Daily-Remaining": str(max(0, DAILY_LIMIT - self._used_today)),
+            "X-HubSpot-RateLimit-Interval-Milliseconds": str(passage.window_ms),
+            "X-HubSpot-RateLimit-Max": str(passage.requests),
+            "X-HubSpot-RateLimit-Remaining": str(passage.left),
+        }
+
     def finish(self, request: Request, reply: Reply) -> Reply:
         reply.headers["X-HubSpot-Correlation-Id"] = request.request_id
-        if request.path != SEARCH:
-            reply.headers.update(request.note.get("limits", {}))
-        return reply
+        return super().finish(request, reply)
+
+    def tell(self, request: Request, refused: vendor.RefusedError) -> Reply:
+        if isinstance(refused, oauth.GrantRefusedError):
+            body = {"message": refused.message, "category": f"BAD_{refused.about}"}
+            return self._error(request, 400, body)
+        return self._error(request, refused.status, refused.about)
 
     def refuse(self, request: Request, status: int, message: str = "") -> Reply:
         text = message or {404: "resource not found", 503: "Service unavailable"}.get(status, "internal error")

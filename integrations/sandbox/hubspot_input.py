@@ -7,6 +7,7 @@ from collections.abc import Set
 from typing import Any
 
 from integrations.sandbox import hubspot_contacts as contacts
+from integrations.sandbox import vendor
 from integrations.sandbox.hubspot_properties import PORTAL_ID
 
 BATCH_LIMIT = 100
@@ -15,13 +16,14 @@ CATEGORIES = {401: "INVALID_AUTHENTICATION", 403: "MISSING_SCOPES", 404: "OBJECT
 CATEGORIES |= {429: "RATE_LIMITS", 400: "VALIDATION_ERROR"}
 
 
-class RefusedError(Exception):
-    """A request HubSpot refuses whole."""
+class RefusedError(vendor.RefusedError):
+    """A request HubSpot refuses whole; `about` is the body."""
 
     def __init__(self, status: int, body: dict[str, Any] | str) -> None:
-        super().__init__(status)
-        self.status = status
-        self.body = body if isinstance(body, dict) else {"message": body, "category": CATEGORIES.get(status, "ERROR")}
+        category = CATEGORIES.get(status, "ERROR")
+        super().__init__(category, status=status, about=body)
+        if isinstance(body, str):
+            self.about = {"message": body, "category": category}
 
 
 def members(body: Any, known: Set[str]) -> dict[str, Any]:

@@ -11,45 +11,22 @@ Source: https://developers.klaviyo.com/en/reference (revision 2026-07-15), klavi
 from __future__ import annotations
 
 import json
-import math
 import re
 import secrets
 import sqlite3
 from typing import Any, ClassVar
 
-from integrations.sandbox.limits import Window
-from integrations.sandbox.store import Store, record_effects
-from integrations.sandbox.vendor import Table, Vendor, route
+from integrations.sandbox import klaviyo_profiles as records
+from integrations.sandbox.klaviyo_profiles import LISTS, PROFILES
+from integrations.sandbox.store import record_effects
+from integrations.sandbox.vendor import RefusedError, Table, Vendor, is_key, route
 from integrations.sandbox.wire import Reply, Request, json_reply, utc_now
 
 KEY = "pk_sandbox_klaviyo"
-LIMIT = {"requests": 75, "window_ms": 1_000}
-LISTS = {"Y6nRLr": ("Newsletter", "double_opt_in"), "Xk9Sng": ("Customers", "single_opt_in")}
 MOST_PROFILES = 10_000
 MEDIA_TYPE = "application/vnd.api+json"
-ATTRIBUTES = {"email", "phone_number", "external_id", "first_name", "last_name", "organization", "title", "locale"}
-ATTRIBUTES |= {"image", "location", "properties", "_kx"}
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+\Z")
-_PHONE = re.compile(r"\+[1-9][0-9]{6,14}\Z")
 _CODES = {401: "not_authenticated", 403: "permission_denied", 404: "not_found", 405: "method_not_allowed"}
 _CODES |= {429: "throttled", 415: "unsupported_media_type"}
-
-
-class RefusedError(Exception):
-    """A refusal; `pointer` says what of the body it is about."""
-
-    def __init__(self, code: str, detail: str, pointer: str = "/data", status: int = 400) -> None:
-        super().__init__(detail)
-        self.code, self.detail, self.pointer, self.status = code, detail, pointer, status
-
-    def body(self) -> dict[str, Any]:
-        """As an item of `errors`, or of an import's errors."""
-        return {
-            "code": self.code,
-            "title": "Invalid input.",
-            "detail": self.detail,
-            "source": {"pointer": self.pointer},
-        }
 
 
 class Klaviyo(Vendor):
@@ -77,106 +54,94 @@ class Klaviyo(Vendor):
         route("GET", "/api/lists", "lists"),
     )
 
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self._window = Window()
-
-    def reload(self) -> None:
-        """Begin with full limits."""
-        self._window.clear()
+    limit = {"requests": 75, "window_ms": 1_000}
 
     def respond(self, request: Request) -> Reply:
         request.path = request.path.rstrip("/")
-        try:
-            return super().respond(request)
-        except RefusedError as refused:
-            return self.finish(request, _errors(refused.status, refused.body()))
+        return super().respond(request)
 
     def admit(self, request: Request) -> Reply | None:
-        given = request.headers.get("Authorization", "")
-        if not secrets.compare_digest(given.encode(), f"Klaviyo-API-Key {KEY}".encode()):
+        if not is_key(request.headers.get("Authorization", ""), f"Klaviyo-API-Key {KEY}"):
             return self.refuse(request, 401, "Missing or invalid private key.")
         if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(\.pre)?", request.headers.get("Revision", "")):
             return self.refuse(request, 400, "The revision header is missing or invalid.")
-        if request.body and request.headers.get("Content-Type", "").partition(";")[0] not in (
-            MEDIA_TYPE,
-            "application/json",
-        ):
+        media_type = request.headers.get("Content-Type", "").partition(";")[0]
+        if request.body and media_type not in (MEDIA_TYPE, "application/json"):
             return self.refuse(request, 415, "Unsupported media type.")
         return self._limit(request)
 
     def _limit(self, request: Request) -> Reply | None:
-        limit = request.dials.value("rate_limit") or LIMIT
-        is_allowed, left = self._window.take(**limit)
-        seconds = math.ceil(limit["window_ms"] / 1000)
-        told = {"Limit": f"{limit['requests']}, {limit['requests']};w={seconds}", "Remaining": left, "Reset": seconds}
-        request.note["limits"] = {f"RateLimit-{name}": str(value) for name, value in told.items()}
-        if is_allowed:
+        passage = self.take(request)
+        limit = f"{passage.requests}, {passage.requests};w={passage.seconds}"
+        told = {"Limit": limit, "Remaining": passage.left, "Reset": passage.seconds}
+        request.note["headers"] = {f"RateLimit-{name}": str(value) for name, value in told.items()}
+        if passage.is_allowed:
             return None
         reply = self.refuse(request, 429, "Request was throttled.")
-        reply.headers["Retry-After"] = str(seconds)
+        reply.headers["Retry-After"] = str(passage.seconds)
         return self.finish(request, reply)
 
     def finish(self, request: Request, reply: Reply) -> Reply:
-        if request.note.get("limits"):
-            reply.headers.update(request.note["limits"])
         if reply.body:
             reply.headers["Content-Type"] = MEDIA_TYPE
-        return reply
+        return super().finish(request, reply)
+
+    def tell(self, request: Request, refused: RefusedError) -> Reply:
+        return _errors(refused.status, records.problem(refused))
 
     def refuse(self, request: Request, status: int, message: str = "") -> Reply:
         return _errors(status, {"code": _CODES.get(status, "error"), "title": "Error", "detail": message or "Failed."})
 
     def write(self, request: Request) -> Reply:
         """Create or update one profile."""
-        given = _attributes(request, "profile")
+        given = records.attributes(request, "profile")
         with self.store.transaction() as db:
-            is_new = self._save(db, request, given, "/data/attributes")
-            row = _known(db, str(given["email"]))
+            is_new = records.save(db, request, given, "/data/attributes")
+            row = records.known(db, str(given["email"]))
         with_subscriptions = "subscriptions" in request.parameter("additional-fields[profile]")
-        return json_reply(201 if is_new else 200, {"data": _shown(row, with_subscriptions=with_subscriptions)})
+        return json_reply(201 if is_new else 200, {"data": records.shown(row, with_subscriptions=with_subscriptions)})
 
     def profiles(self, request: Request) -> Reply:
         """The profiles, the newest first, at most a hundred."""
         with self.store.transaction() as db:
-            found = [_shown(row) for row in _all(db)[:-101:-1]]
+            found = [records.shown(row) for row in PROFILES.all(db)[:-101:-1]]
         return json_reply(200, {"data": found, "links": {"self": request.path, "next": None}})
 
     def profile(self, request: Request, profile_id: str) -> Reply:
         """One profile."""
         with self.store.transaction() as db:
-            found = [row for row in _all(db) if _id(row) == profile_id]
+            found = [row for row in PROFILES.all(db) if records.public_id(row) == profile_id]
         if not found:
             raise RefusedError("not_found", "A profile with this id does not exist.", status=404)
-        return json_reply(200, {"data": _shown(found[0], with_subscriptions=True)})
+        return json_reply(200, {"data": records.shown(found[0], with_subscriptions=True)})
 
     def start(self, request: Request) -> Reply:
         """Take up to 10,000 profiles to import; what is wrong with each is told by the job."""
-        every = _profiles(_attributes(request, "profile-bulk-import-job"))
+        every = records.several(records.attributes(request, "profile-bulk-import-job"))
         if not 0 < len(every) <= MOST_PROFILES:
-            raise RefusedError("invalid", "A job takes from 1 to 10,000 profiles.", "/data/attributes/profiles")
+            raise RefusedError("invalid", "A job takes from 1 to 10,000 profiles.", about="/data/attributes/profiles")
         job, failed = secrets.token_urlsafe(12), []
         with self.store.transaction() as db:
             for place, given in enumerate(every):
                 try:
-                    self._save(db, request, given, f"/data/attributes/profiles/data/{place}/attributes")
+                    records.save(db, request, given, f"/data/attributes/profiles/data/{place}/attributes")
                 except RefusedError as refused:
-                    failed.append({**refused.body(), "original_payload": given})
+                    failed.append({**records.problem(refused), "original_payload": given})
             row = (job, len(every), json.dumps(failed), 0, utc_now())
             db.execute("INSERT INTO klaviyo_jobs VALUES (?, ?, ?, ?, ?)", row)
-            return json_reply(202, {"data": _job(_found_job(db, job), request)})
+            return json_reply(202, {"data": records.shown_job(records.known_job(db, job), request)})
 
     def job(self, request: Request, job: str) -> Reply:
         """How far a job is."""
         with self.store.transaction() as db:
-            row = _found_job(db, job)
+            row = records.known_job(db, job)
             db.execute("UPDATE klaviyo_jobs SET looks = looks + 1 WHERE id = ?", (job,))
-            return json_reply(200, {"data": _job({**row, "looks": row["looks"] + 1}, request)})
+            return json_reply(200, {"data": records.shown_job({**row, "looks": row["looks"] + 1}, request)})
 
     def job_errors(self, request: Request, job: str) -> Reply:
         """What went wrong, in pages."""
         with self.store.transaction() as db:
-            failed = _found_job(db, job)["failed"]
+            failed = records.known_job(db, job)["failed"]
         start, size = int(request.parameter("page[cursor]", "0")), int(request.parameter("page[size]", "20"))
         page = [
             {"type": "import-error", "id": str(start + number), "attributes": error}
@@ -188,18 +153,18 @@ class Klaviyo(Vendor):
 
     def subscribe(self, request: Request) -> Reply:
         """Take consents: a list with double opt-in asks by mail first."""
-        attributes = _attributes(request, "profile-subscription-bulk-create-job")
-        list_id = _list_of(request)
+        attributes = records.attributes(request, "profile-subscription-bulk-create-job")
+        list_id = records.list_of(request)
         with self.store.transaction() as db:
-            for given in _profiles(attributes):
-                if not _says(given, "SUBSCRIBED"):
-                    raise RefusedError("invalid", "A subscription needs a consent.", "/data/attributes/profiles")
-                self._save(db, request, {"email": given.get("email")}, "/data/attributes/profiles")
+            for given in records.several(attributes):
+                if not records.says(given, "SUBSCRIBED"):
+                    raise RefusedError("invalid", "A subscription needs a consent.", about="/data/attributes/profiles")
+                records.save(db, request, {"email": given.get("email")}, "/data/attributes/profiles")
                 self._agree(db, request, str(given["email"]).lower(), list_id)
         return Reply(202)
 
     def _agree(self, db: sqlite3.Connection, request: Request, email: str, list_id: str) -> None:
-        row = _known(db, email)
+        row = records.known(db, email)
         asks = LISTS[list_id][1] == "double_opt_in"
         column = "awaits" if asks else "lists"
         db.execute(
@@ -217,13 +182,15 @@ class Klaviyo(Vendor):
 
     def unsubscribe(self, request: Request) -> Reply:
         """Take consents back; a profile that isn't there is made."""
-        attributes = _attributes(request, "profile-subscription-bulk-delete-job")
+        attributes = records.attributes(request, "profile-subscription-bulk-delete-job")
         with self.store.transaction() as db:
-            for given in _profiles(attributes):
-                if not _says(given, "UNSUBSCRIBED"):
-                    raise RefusedError("invalid", "Only a consent can be taken back.", "/data/attributes/profiles")
+            for given in records.several(attributes):
+                if not records.says(given, "UNSUBSCRIBED"):
+                    raise RefusedError(
+                        "invalid", "Only a consent can be taken back.", about="/data/attributes/profiles"
+                    )
                 email = str(given.get("email")).lower()
-                self._save(db, request, {"email": email}, "/data/attributes/profiles")
+                records.save(db, request, {"email": email}, "/data/attributes/profiles")
                 sql = (
                     "UPDATE klaviyo_profiles SET consent = 'UNSUBSCRIBED', lists = '[]', awaits = '[]', changed_at = ?"
                 )
@@ -233,7 +200,7 @@ class Klaviyo(Vendor):
 
     def forget(self, request: Request) -> Reply:
         """Delete a person."""
-        profile = _attributes(request, "data-privacy-deletion-job").get("profile")
+        profile = records.attributes(request, "data-privacy-deletion-job").get("profile")
         email = str(profile["data"]["attributes"]["email"]).lower() if isinstance(profile, dict) else ""
         with self.store.transaction() as db:
             if db.execute("DELETE FROM klaviyo_profiles WHERE email = ?", (email,)).rowcount:
@@ -255,145 +222,24 @@ class Klaviyo(Vendor):
         ]
         return json_reply(200, {"data": found, "links": {"self": request.path, "next": None}})
 
-    def _save(self, db: sqlite3.Connection, request: Request, given: dict[str, Any], pointer: str) -> bool:
-        """Write one profile; returns whether it is new. Raises: RefusedError."""
-        email = str(given.get("email") or "").lower()
-        if not _EMAIL.match(email) or request.dials.fails(email):
-            raise RefusedError("invalid", f"'{email}' is not a valid email address.", f"{pointer}/email")
-        if unknown := sorted(set(given) - ATTRIBUTES):
-            raise RefusedError("invalid", f"'{unknown[0]}' is not a valid field.", f"{pointer}/{unknown[0]}")
-        if given.get("phone_number") and not _PHONE.match(given["phone_number"]):
-            raise RefusedError("invalid", "Invalid phone number format.", f"{pointer}/phone_number")
-        row = _find(db, email)
-        before = row["held"] if row else {}
-        own = {**before.get("properties", {}), **(given.get("properties") or {})}
-        held = {**before, **given, "email": email, "properties": own}
-        sql = (
-            "INSERT INTO klaviyo_profiles (email, held, consent, lists, awaits, changed_at)"
-            " VALUES (?, ?, 'NEVER_SUBSCRIBED', '[]', '[]', ?)"
-            " ON CONFLICT (email) DO UPDATE SET held = excluded.held"
-        )
-        db.execute(sql, (email, json.dumps(held), utc_now()))
-        if row is None or set(given) > {"email"}:
-            sent = {name: str(value) for name, value in given.items() if name != "email"}
-            record_effects(db, self.key, request.request_id, [("update" if row else "create", email, sent)])
-        return row is None
-
     def rows(self, kind: str) -> list[dict[str, Any]] | None:
         if kind != "profiles":
             return None
         with self.store.transaction() as db:
-            return [{**_shown(row)["attributes"], **_standing(row), "id": _id(row)} for row in _all(db)]
+            return [records.held(row) for row in PROFILES.all(db)]
 
     def tables(self) -> list[Table]:
-        found = self.rows("profiles") or []
         names = ("id", "email", "first_name", "last_name", "consent", "lists", "awaits", "updated")
-        rows = [tuple(_told(row.get(name, "")) for name in names) for row in found[:-51:-1]]
         columns = ("ID", "E-mail", "First name", "Last name", "Consent", "Lists", "Asked to confirm", "Changed")
-        return [Table("Profiles in Klaviyo", columns, rows, len(found))]
+        rows = self.rows("profiles") or []
+        return [
+            Table.newest("Profiles in Klaviyo", columns, rows, lambda row: tuple(_told(row, name) for name in names))
+        ]
 
 
-COLUMNS = "number, email, held, consent, lists, awaits, changed_at"
-
-
-def _told(value: Any) -> str:
+def _told(row: dict[str, Any], name: str) -> str:
+    value = row.get(name, "")
     return ", ".join(value) if isinstance(value, list) else str(value)
-
-
-def _row(row: tuple[Any, ...]) -> dict[str, Any]:
-    values = dict(zip(COLUMNS.split(", "), row, strict=True))
-    return values | {name: json.loads(values[name]) for name in ("held", "lists", "awaits")}
-
-
-def _all(db: sqlite3.Connection) -> list[dict[str, Any]]:
-    return [_row(row) for row in db.execute(f"SELECT {COLUMNS} FROM klaviyo_profiles ORDER BY number").fetchall()]
-
-
-def _find(db: sqlite3.Connection, email: str) -> dict[str, Any] | None:
-    row = db.execute(f"SELECT {COLUMNS} FROM klaviyo_profiles WHERE email = ?", (email,)).fetchone()
-    return _row(row) if row else None
-
-
-def _known(db: sqlite3.Connection, email: str) -> dict[str, Any]:
-    row = _find(db, email.lower())
-    if row is None:
-        raise RefusedError("not_found", "There is no such profile.", status=404)
-    return row
-
-
-def _id(row: dict[str, Any]) -> str:
-    return f"01SANDBOX{row['number']:017d}"
-
-
-def _standing(row: dict[str, Any]) -> dict[str, Any]:
-    return {"consent": row["consent"], "lists": row["lists"], "awaits": row["awaits"]}
-
-
-def _shown(row: dict[str, Any], *, with_subscriptions: bool = False) -> dict[str, Any]:
-    attributes = {**row["held"], "created": row["changed_at"], "updated": row["changed_at"]}
-    if with_subscriptions:
-        left = [{"reason": "UNSUBSCRIBE", "timestamp": row["changed_at"]}] if row["consent"] == "UNSUBSCRIBED" else []
-        marketing = {"can_receive_email_marketing": not left, "consent": row["consent"], "suppression": left}
-        marketing |= {"list_suppressions": [], "last_updated": row["changed_at"]}
-        attributes["subscriptions"] = {"email": {"marketing": marketing}}
-    return {"type": "profile", "id": _id(row), "attributes": attributes, "links": {"self": f"/api/profiles/{_id(row)}"}}
-
-
-def _found_job(db: sqlite3.Connection, job: str) -> dict[str, Any]:
-    row = db.execute("SELECT id, total, failed, looks, created_at FROM klaviyo_jobs WHERE id = ?", (job,)).fetchone()
-    if row is None:
-        raise RefusedError("not_found", "There is no such job.", status=404)
-    values = dict(zip(("id", "total", "failed", "looks", "created_at"), row, strict=True))
-    return values | {"failed": json.loads(values["failed"])}
-
-
-def _job(row: dict[str, Any], request: Request) -> dict[str, Any]:
-    status = ("queued", "processing", "complete")[min(row["looks"], 2)]
-    told = {"status": status, "created_at": row["created_at"], "total_count": row["total"]}
-    if status == "complete":
-        told |= {"completed_count": row["total"] - len(row["failed"]), "failed_count": len(row["failed"])}
-    link = f"{request.base_url}/api/profile-bulk-import-jobs/{row['id']}"
-    return {"type": "profile-bulk-import-job", "id": row["id"], "attributes": told, "links": {"self": link}}
-
-
-def _data(request: Request) -> dict[str, Any]:
-    body = request.json()
-    data = body.get("data") if isinstance(body, dict) else None
-    if not isinstance(data, dict):
-        raise RefusedError("invalid", "The body must be a JSON:API document.")
-    return data
-
-
-def _attributes(request: Request, kind: str) -> dict[str, Any]:
-    data = _data(request)
-    attributes = data.get("attributes")
-    if data.get("type") != kind or not isinstance(attributes, dict):
-        raise RefusedError("invalid", f"The body must be a {kind}.", "/data/type")
-    return {name: value for name, value in attributes.items() if value is not None}
-
-
-def _profiles(attributes: dict[str, Any]) -> list[dict[str, Any]]:
-    try:
-        return [item["attributes"] for item in attributes["profiles"]["data"]]
-    except (KeyError, TypeError):
-        raise RefusedError("invalid", "The profiles are missing.", "/data/attributes/profiles") from None
-
-
-def _list_of(request: Request) -> str:
-    try:
-        list_id = str(_data(request)["relationships"]["list"]["data"]["id"])
-    except (KeyError, TypeError):
-        list_id = ""
-    if list_id not in LISTS:
-        raise RefusedError("not_found", "There is no such list.", "/data/relationships/list", 404)
-    return list_id
-
-
-def _says(given: dict[str, Any], wanted: str) -> bool:
-    try:
-        return bool(given["subscriptions"]["email"]["marketing"]["consent"] == wanted)
-    except (KeyError, TypeError):
-        return False
 
 
 def _errors(status: int, error: dict[str, Any]) -> Reply:

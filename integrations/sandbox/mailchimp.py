@@ -11,17 +11,14 @@ Source: https://mailchimp.com/developer/marketing/api/list-members/, /docs/error
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import re
-import secrets
 import sqlite3
 from typing import Any, ClassVar
 
-from integrations.sandbox.limits import Window
-from integrations.sandbox.store import Store, record_effects
-from integrations.sandbox.vendor import Table, Vendor, route
+from integrations.sandbox.store import Rows, record_effects
+from integrations.sandbox.vendor import EMAIL, RefusedError, Table, Vendor, is_key, route
 from integrations.sandbox.wire import Reply, Request, json_reply, utc_now
 
 KEY = "0123456789abcdef-us21"
@@ -34,18 +31,9 @@ MERGE_FIELDS: tuple[dict[str, Any], ...] = (
     {"tag": "SIZE", "name": "Size", "type": "dropdown", "required": False, "options": {"choices": ["S", "M", "L"]}},
 )
 STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+\Z")
 _TITLES = {400: "Bad Request", 401: "API Key Invalid", 403: "Forbidden", 404: "Resource Not Found"}
 _TITLES |= {405: "Method Not Allowed", 429: "Too Many Requests", 503: "Compliance Related"}
 MEMBERS = "/3.0/lists/{list_id}/members/{member}"
-
-
-class RefusedError(Exception):
-    """A problem in Mailchimp's form."""
-
-    def __init__(self, status: int, title: str, detail: str, errors: list[dict[str, str]] | None = None) -> None:
-        super().__init__(detail)
-        self.status, self.title, self.detail, self.errors = status, title, detail, errors
 
 
 class Mailchimp(Vendor):
@@ -67,26 +55,13 @@ class Mailchimp(Vendor):
         route("POST", f"{MEMBERS}/actions/delete-permanent", "forget"),
     )
 
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self._window = Window()
-
-    def respond(self, request: Request) -> Reply:
-        try:
-            return super().respond(request)
-        except RefusedError as refused:
-            return _problem(refused.status, refused.title, refused.detail, refused.errors)
+    def tell(self, request: Request, refused: RefusedError) -> Reply:
+        return _problem(refused.status, refused.code, refused.message, refused.about)
 
     def admit(self, request: Request) -> Reply | None:
-        scheme, _, pair = request.headers.get("Authorization", "").partition(" ")
-        try:
-            password = base64.b64decode(pair).decode().partition(":")[2] if scheme.lower() == "basic" else ""
-        except ValueError:
-            password = ""
-        if not secrets.compare_digest(password.encode(), KEY.encode()):
+        if not is_key(request.basic()[1], KEY):
             return self.refuse(request, 401, "Your API key may be invalid, or you've attempted the wrong datacenter.")
-        limit = request.dials.value("rate_limit")
-        if limit and not self._window.take(**limit)[0]:
+        if not self.take(request).is_allowed:
             return self.refuse(request, 429, "You have exceeded the limit of 10 simultaneous connections.")
         return None
 
@@ -114,18 +89,18 @@ class Mailchimp(Vendor):
         _check_list(list_id)
         body = _object(request)
         email = str(body.get("email_address") or "")
-        if not _EMAIL.match(email) or hashlib.md5(email.lower().encode()).hexdigest() != member:  # noqa: S324
-            raise RefusedError(400, "Invalid Resource", f"{email} looks fake or invalid, please enter a real email.")
+        if not EMAIL.match(email) or hashlib.md5(email.lower().encode()).hexdigest() != member:  # noqa: S324
+            raise RefusedError("Invalid Resource", f"{email} looks fake or invalid, please enter a real email.")
         if request.dials.fails(email.lower()):
-            raise RefusedError(400, "Invalid Resource", f"{email} was refused.")
+            raise RefusedError("Invalid Resource", f"{email} was refused.")
         with self.store.transaction() as db:
-            held = _find(db, member)
+            held = ROWS.one(db, hash=member)
             if held is None and body.get("status_if_new") not in STATUSES:
-                raise RefusedError(400, "Invalid Resource", "status_if_new is needed for a new member.")
+                raise RefusedError("Invalid Resource", "status_if_new is needed for a new member.")
             row = held or {"email": email, "status": body["status_if_new"], "fields": {}, "tags": []}
             if row["status"] == "forgotten":
                 detail = f"{email} was permanently deleted and cannot be re-imported."
-                raise RefusedError(400, "Forgotten Email Not Subscribed", detail)
+                raise RefusedError("Forgotten Email Not Subscribed", detail)
             row["status"] = _next(row["status"], body["status"]) if held and "status" in body else row["status"]
             row["fields"] = {**row["fields"], **_fitting(body.get("merge_fields"))}
             return self._save(db, request, member, row, "update" if held else "create", body)
@@ -180,45 +155,21 @@ class Mailchimp(Vendor):
         if kind != "members":
             return None
         with self.store.transaction() as db:
-            found = db.execute(
-                f"SELECT {COLUMNS} FROM mailchimp_members WHERE status != 'forgotten' ORDER BY changed_at"
-            )
-            return [_shown(_row(row)) for row in found.fetchall()]
+            return [_shown(row) for row in ROWS.all(db) if row["status"] != "forgotten"]
 
     def tables(self) -> list[Table]:
-        members = self.rows("members") or []
-        shown = [
-            (
-                member["email_address"],
-                member["merge_fields"].get("FNAME", ""),
-                member["merge_fields"].get("LNAME", ""),
-                member["status"],
-                ", ".join(tag["name"] for tag in member["tags"]),
-                member["last_changed"],
-            )
-            for member in members[:-51:-1]
-        ]
         columns = ("E-mail", "First name", "Last name", "Status", "Tags", "Changed")
-        return [Table("Members in Mailchimp", columns, shown, len(members))]
+        return [Table.newest("Members in Mailchimp", columns, self.rows("members") or [], _cells)]
 
 
-COLUMNS = "hash, email, status, fields, tags, changed_at"
-
-
-def _row(row: tuple[Any, ...]) -> dict[str, Any]:
-    values = dict(zip(COLUMNS.split(", "), row, strict=True))
-    return values | {name: json.loads(values[name]) for name in ("fields", "tags")}
-
-
-def _find(db: sqlite3.Connection, member: str) -> dict[str, Any] | None:
-    row = db.execute(f"SELECT {COLUMNS} FROM mailchimp_members WHERE hash = ?", (member,)).fetchone()
-    return _row(row) if row else None
+_JSON = ("fields", "tags")
+ROWS = Rows("mailchimp_members", ("hash", "email", "status", *_JSON, "changed_at"), _JSON, "changed_at")
 
 
 def _known(db: sqlite3.Connection, member: str) -> dict[str, Any]:
-    row = _find(db, member)
+    row = ROWS.one(db, hash=member)
     if row is None or row["status"] == "forgotten":
-        raise RefusedError(404, "Resource Not Found", "The requested resource could not be found.")
+        raise RefusedError("Resource Not Found", "The requested resource could not be found.", 404)
     return row
 
 
@@ -236,25 +187,31 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _cells(member: dict[str, Any]) -> tuple[Any, ...]:
+    names = [member["merge_fields"].get(tag, "") for tag in ("FNAME", "LNAME")]
+    tags = ", ".join(tag["name"] for tag in member["tags"])
+    return member["email_address"], *names, member["status"], tags, member["last_changed"]
+
+
 def _check_list(list_id: str) -> None:
     if list_id != LIST:
-        raise RefusedError(404, "Resource Not Found", "The requested resource could not be found.")
+        raise RefusedError("Resource Not Found", "The requested resource could not be found.", 404)
 
 
 def _object(request: Request) -> dict[str, Any]:
     body = request.json()
     if not isinstance(body, dict):
-        raise RefusedError(400, "JSON Parse Error", "The body must be an object.")
+        raise RefusedError("JSON Parse Error", "The body must be an object.")
     return body
 
 
 def _next(now: str, wanted: Any) -> str:
     """The status a member gets. Raises: RefusedError where only they themselves can come back."""
     if wanted not in STATUSES:
-        raise RefusedError(400, "Invalid Resource", "Value did not match any of the possible statuses.")
+        raise RefusedError("Invalid Resource", "Value did not match any of the possible statuses.")
     if now in ("unsubscribed", "cleaned") and wanted in ("subscribed", "transactional"):
         detail = "This contact is in compliance state and cannot be subscribed by the API."
-        raise RefusedError(400, "Member In Compliance State", detail)
+        raise RefusedError("Member In Compliance State", detail)
     return str(wanted)
 
 
@@ -265,7 +222,7 @@ def _fitting(value: Any) -> dict[str, Any]:
     wrong = [tag for tag, text in kept.items() if not _fits(known[tag], text)]
     if wrong:
         told = [{"field": f"merge_fields.{tag}", "message": "Please enter a valid value"} for tag in wrong]
-        raise RefusedError(400, "Invalid Resource", "Your merge fields were invalid.", told)
+        raise RefusedError("Invalid Resource", "Your merge fields were invalid.", about=told)
     return kept
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from integrations.sandbox.store import Store
+from integrations.sandbox.vendor import RefusedError
 
 CLIENT = ("sandbox-client", "sandbox-secret")
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -20,12 +21,11 @@ TOKEN_SECONDS = 1800
 CODE_SECONDS = 600
 
 
-class GrantRefusedError(Exception):
-    """Why no token is given, by OAuth's word for it (`error`) and a sentence; `about` is what was wrong."""
+class GrantRefusedError(RefusedError):
+    """Why no token is given, by OAuth's word for it and a sentence; `about` is what was wrong."""
 
-    def __init__(self, error: str, words: str, about: str) -> None:
-        super().__init__(words)
-        self.error, self.words, self.about = error, words, about
+    def __init__(self, code: str, words: str, about: str) -> None:
+        super().__init__(code, words, 400, about)
 
 
 def schema(vendor: str) -> str:

@@ -16,29 +16,27 @@ import sqlite3
 from typing import Any, ClassVar
 
 from integrations.sandbox import oauth
-from integrations.sandbox.limits import Window
-from integrations.sandbox.salesforce_fields import EXTERNAL_ID, KINDS, PREFIXES, describe, fields_of
-from integrations.sandbox.store import Store, record_effects
-from integrations.sandbox.vendor import Table, Vendor, route
+from integrations.sandbox.salesforce_fields import (
+    EXTERNAL_ID,
+    KINDS,
+    PREFIXES,
+    check_external,
+    check_known,
+    check_values,
+    describe,
+    known_kind,
+)
+from integrations.sandbox.store import Rows, Store, record_effects
+from integrations.sandbox.vendor import RefusedError, Table, Vendor, route
 from integrations.sandbox.wire import Reply, Request, json_reply, utc_now
 
 TOKEN = "00D000000000001!sandbox"  # noqa: S105 - the sandbox's public example token
 REFRESH_TOKEN = "refresh-sandbox-salesforce"  # noqa: S105 - likewise
 ORGANISATION = "00D000000000001AAA"
-LIMIT = {"requests": 100_000, "window_ms": 86_400_000}
 MOST_RECORDS = 200
 DATA = "/services/data/v{version}"
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+\Z")
 _CODES = {401: "INVALID_SESSION_ID", 403: "API_DISABLED_FOR_ORG", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 _CODES |= {400: "JSON_PARSER_ERROR", 503: "SERVER_UNAVAILABLE"}
-
-
-class RefusedError(Exception):
-    """One refusal: of a record, or of the whole request."""
-
-    def __init__(self, code: str, message: str, fields: tuple[str, ...] = (), status: int = 400) -> None:
-        super().__init__(message)
-        self.code, self.message, self.fields, self.status = code, message, list(fields), status
 
 
 class Salesforce(Vendor):
@@ -66,42 +64,33 @@ class Salesforce(Vendor):
         route("DELETE", f"{DATA}/sobjects/{{kind}}/{{field}}/{{value}}", "delete_by"),
     )
 
+    limit = {"requests": 100_000, "window_ms": 86_400_000}
+
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._desk = oauth.Desk(self.key, self.name, store, TOKEN, REFRESH_TOKEN, takes_assertions=True)
-        self._window = Window()
-
-    def reload(self) -> None:
-        """Begin with full limits."""
-        self._window.clear()
 
     def respond(self, request: Request) -> Reply:
         # SDKs write the end of a path with a slash.
         request.path = request.path.rstrip("/")
-        try:
-            return super().respond(request)
-        except RefusedError as refused:
-            return self.finish(request, _errors(refused.status, _told(refused, "errorCode")))
-        except oauth.GrantRefusedError as refused:
-            return json_reply(400, {"error": refused.error, "error_description": refused.words})
+        return super().respond(request)
 
     def admit(self, request: Request) -> Reply | None:
         if request.path.startswith("/services/oauth2/"):
             return None
         if not self._desk.knows(request.bearer()):
             return self.refuse(request, 401, "Session expired or invalid")
-        limit = request.dials.value("rate_limit") or LIMIT
-        is_allowed, left = self._window.take(**limit)
-        request.note["usage"] = f"api-usage={limit['requests'] - left}/{limit['requests']}"
-        if is_allowed:
-            return None
-        refused = RefusedError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
-        return self.finish(request, _errors(403, _told(refused, "errorCode")))
+        passage = self.take(request)
+        usage = f"api-usage={passage.requests - passage.left}/{passage.requests}"
+        request.note["headers"] = {"Sforce-Limit-Info": usage}
+        if not passage.is_allowed:
+            raise RefusedError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", 403)
+        return None
 
-    def finish(self, request: Request, reply: Reply) -> Reply:
-        if "usage" in request.note:
-            reply.headers["Sforce-Limit-Info"] = request.note["usage"]
-        return reply
+    def tell(self, request: Request, refused: RefusedError) -> Reply:
+        if isinstance(refused, oauth.GrantRefusedError):
+            return json_reply(400, {"error": refused.code, "error_description": refused.message})
+        return _errors(refused.status, told(refused, "errorCode"))
 
     def refuse(self, request: Request, status: int, message: str = "") -> Reply:
         code = _CODES.get(status, "UNKNOWN_EXCEPTION")
@@ -123,11 +112,11 @@ class Salesforce(Vendor):
 
     def describe(self, request: Request, version: str, kind: str) -> Reply:
         """The fields of an object."""
-        return json_reply(200, describe(_kind(kind)))
+        return json_reply(200, describe(known_kind(kind)))
 
     def upsert_many(self, request: Request, version: str, kind: str, field: str) -> Reply:
         """Create or update up to 200 records, each found by its external id."""
-        _check_external(_kind(kind), field)
+        check_external(known_kind(kind), field)
         body = request.json()
         records = body.get("records") if isinstance(body, dict) else None
         if not isinstance(records, list) or not 0 < len(records) <= MOST_RECORDS:
@@ -137,7 +126,7 @@ class Salesforce(Vendor):
         for record in records:
             if not isinstance(record, dict) or (record.get("attributes") or {}).get("type") != kind:
                 raise RefusedError("INVALID_TYPE", "Every record needs its type in attributes.")
-            _check_known(kind, record)
+            check_known(kind, record)
         with self.store.transaction() as db:
             return json_reply(200, [self._result(db, request, kind, record) for record in records])
 
@@ -145,32 +134,32 @@ class Salesforce(Vendor):
         values = {name: value for name, value in record.items() if name != "attributes"}
         if not values.get(EXTERNAL_ID):
             missing = RefusedError("MISSING_ARGUMENT", f"{EXTERNAL_ID} not specified")
-            return {"success": False, "errors": [_told(missing, "statusCode")]}
+            return {"success": False, "errors": [told(missing, "statusCode")]}
         try:
             number, is_new = self._save(db, request, kind, _find(db, kind, EXTERNAL_ID, values[EXTERNAL_ID]), values)
         except RefusedError as refused:
-            return {"success": False, "errors": [_told(refused, "statusCode")]}
+            return {"success": False, "errors": [told(refused, "statusCode")]}
         return {"id": _id(kind, number), "success": True, "errors": [], "created": is_new}
 
     def create(self, request: Request, version: str, kind: str) -> Reply:
         """Create one record."""
-        values = _object(request, _kind(kind))
+        values = _object(request, known_kind(kind))
         with self.store.transaction() as db:
             number, _ = self._save(db, request, kind, None, values)
         return json_reply(201, {"id": _id(kind, number), "success": True, "errors": []})
 
     def upsert(self, request: Request, version: str, kind: str, field: str, value: str) -> Reply:
         """Create or update one record found by its external id."""
-        _check_external(_kind(kind), field)
+        check_external(known_kind(kind), field)
         values = _object(request, kind)
         with self.store.transaction() as db:
             number, is_new = self._save(db, request, kind, _find(db, kind, field, value), {**values, field: value})
-        told = {"id": _id(kind, number), "success": True, "errors": [], "created": is_new}
-        return json_reply(201 if is_new else 200, told)
+        result = {"id": _id(kind, number), "success": True, "errors": [], "created": is_new}
+        return json_reply(201 if is_new else 200, result)
 
     def update(self, request: Request, version: str, kind: str, record_id: str) -> Reply:
         """Change one record."""
-        values = _object(request, _kind(kind))
+        values = _object(request, known_kind(kind))
         with self.store.transaction() as db:
             self._save(db, request, kind, _known(db, kind, "Id", record_id), values)
         return Reply(204)
@@ -182,7 +171,7 @@ class Salesforce(Vendor):
     def read_by(self, request: Request, version: str, kind: str, field: str, value: str) -> Reply:
         """One record found by its external id."""
         with self.store.transaction() as db:
-            return json_reply(200, _shown(_known(db, _kind(kind), field, value)))
+            return json_reply(200, _shown(_known(db, known_kind(kind), field, value)))
 
     def delete(self, request: Request, version: str, kind: str, record_id: str) -> Reply:
         """Delete one record."""
@@ -191,7 +180,7 @@ class Salesforce(Vendor):
     def delete_by(self, request: Request, version: str, kind: str, field: str, value: str) -> Reply:
         """Delete one record found by its external id."""
         with self.store.transaction() as db:
-            row = _known(db, _kind(kind), field, value)
+            row = _known(db, known_kind(kind), field, value)
             db.execute("DELETE FROM salesforce_records WHERE number = ?", (row["number"],))
             record_effects(db, self.key, request.request_id, [("erase", row["held"].get("Email") or value, {})])
         return Reply(204)
@@ -199,9 +188,11 @@ class Salesforce(Vendor):
     def search(self, request: Request, version: str) -> Reply:
         """Records of one object that have an e-mail address."""
         body = request.json()
-        kind = _kind(body["sobjects"][0]["name"])
+        kind = known_kind(body["sobjects"][0]["name"])
         with self.store.transaction() as db:
-            rows = [row for row in _all(db, kind) if row["held"].get("Email", "").lower() == body["q"].lower()]
+            rows = [
+                row for row in RECORDS.all(db, kind=kind) if row["held"].get("Email", "").lower() == body["q"].lower()
+            ]
         found = [{"attributes": {"type": kind}, "Id": _shown(row)["Id"], "Email": row["held"]["Email"]} for row in rows]
         return json_reply(200, {"searchRecords": found})
 
@@ -210,12 +201,13 @@ class Salesforce(Vendor):
     ) -> tuple[int, bool]:
         """Write one record; returns its number and whether it is new. Raises: RefusedError."""
         held = {**(row["held"] if row else {}), **{name: value for name, value in values.items() if value is not None}}
-        _check_values(kind, held, values)
+        check_values(kind, held, values)
         email = str(held.get("Email") or "").lower()
         if email and request.dials.fails(email):
             raise RefusedError("FIELD_CUSTOM_VALIDATION_EXCEPTION", f"{email} is refused by a rule")
-        if row is None and email and (found := [r for r in _all(db, kind) if r["email"] == email]):
-            raise DuplicateError([_id(kind, other["number"]) for other in found])
+        if row is None and email and (found := RECORDS.all(db, kind=kind, email=email)):
+            ids = [_id(kind, other["number"]) for other in found]
+            raise RefusedError("DUPLICATES_DETECTED", "Use one of these records?", about=ids)
         written = (kind, held.get(EXTERNAL_ID), email, json.dumps(held), utc_now())
         if row:
             sql = "UPDATE salesforce_records SET kind = ?, external_id = ?, email = ?, held = ?, changed_at = ?"
@@ -232,45 +224,30 @@ class Salesforce(Vendor):
         if kind not in KINDS:
             return None
         with self.store.transaction() as db:
-            return [_shown(row) for row in _all(db, kind)]
+            return [_shown(row) for row in RECORDS.all(db, kind=kind)]
 
     def tables(self) -> list[Table]:
-        found = []
-        for kind in KINDS:
-            rows = self.rows(kind) or []
-            names = ("Id", "Email", "FirstName", "LastName", "Company", "Phone", "Description", "LastModifiedDate")
-            shown = [tuple(row.get(name, "") for name in names) for row in rows[:-51:-1]]
-            columns = ("ID", "E-mail", "First name", "Last name", "Company", "Phone", "Description", "Changed")
-            found.append(Table(f"{kind}s in Salesforce", columns, shown, len(rows)))
-        return found
+        names = ("Id", "Email", "FirstName", "LastName", "Company", "Phone", "Description", "LastModifiedDate")
+        columns = ("ID", "E-mail", "First name", "Last name", "Company", "Phone", "Description", "Changed")
+        return [
+            Table.newest(
+                f"{kind}s in Salesforce",
+                columns,
+                self.rows(kind) or [],
+                lambda row: tuple(row.get(n, "") for n in names),
+            )
+            for kind in KINDS
+        ]
 
 
-class DuplicateError(RefusedError):
-    """A duplicate rule holds a record back, and names those it matched."""
-
-    def __init__(self, ids: list[str]) -> None:
-        super().__init__("DUPLICATES_DETECTED", "Use one of these records?")
-        self.ids = ids
-
-
-COLUMNS = "number, kind, external_id, email, held, changed_at"
-
-
-def _all(db: sqlite3.Connection, kind: str) -> list[dict[str, Any]]:
-    sql = f"SELECT {COLUMNS} FROM salesforce_records WHERE kind = ? ORDER BY number"
-    return [_row(row) for row in db.execute(sql, (kind,)).fetchall()]
-
-
-def _row(row: tuple[Any, ...]) -> dict[str, Any]:
-    values = dict(zip(COLUMNS.split(", "), row, strict=True))
-    return values | {"held": json.loads(values["held"])}
+RECORDS = Rows(
+    "salesforce_records", ("number", "kind", "external_id", "email", "held", "changed_at"), ("held",), "number"
+)
 
 
 def _find(db: sqlite3.Connection, kind: str, field: str, value: str) -> dict[str, Any] | None:
-    column, key = ("number", _number(kind, value)) if field == "Id" else ("external_id", value)
-    sql = f"SELECT {COLUMNS} FROM salesforce_records WHERE kind = ? AND {column} = ?"
-    row = db.execute(sql, (kind, key)).fetchone()
-    return _row(row) if row else None
+    wanted = {"number": _number(kind, value)} if field == "Id" else {"external_id": value}
+    return RECORDS.one(db, kind=kind, **wanted)
 
 
 def _known(db: sqlite3.Connection, kind: str, field: str, value: str) -> dict[str, Any]:
@@ -294,60 +271,23 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
     return {"attributes": {"type": row["kind"]}, "Id": record_id, **row["held"], "LastModifiedDate": row["changed_at"]}
 
 
-def _kind(kind: str) -> str:
-    if kind not in KINDS:
-        raise RefusedError("NOT_FOUND", "The requested resource does not exist", status=404)
-    return kind
-
-
-def _check_external(kind: str, field: str) -> None:
-    if field != EXTERNAL_ID:
-        message = f"Provided external ID field does not exist or is not accessible: {field}"
-        raise RefusedError("NOT_FOUND", message, status=404)
-
-
 def _object(request: Request, kind: str) -> dict[str, Any]:
     body = request.json()
     if not isinstance(body, dict):
         raise RefusedError("JSON_PARSER_ERROR", "The body must be an object")
-    _check_known(kind, body)
+    check_known(kind, body)
     return body
 
 
-def _check_known(kind: str, values: dict[str, Any]) -> None:
-    known = fields_of(kind)
-    for name in values:
-        if name != "attributes" and name not in known:
-            raise RefusedError("INVALID_FIELD", f"No such column '{name}' on sobject of type {kind}")
-
-
-def _check_values(kind: str, held: dict[str, Any], given: dict[str, Any]) -> None:
-    """Raises: RefusedError where a required field is empty, or a value doesn't fit."""
-    known = fields_of(kind)
-    missing = [name for name, field in known.items() if field.is_required and not held.get(name)]
-    if missing:
-        raise RefusedError("REQUIRED_FIELD_MISSING", f"Required fields are missing: {missing}", tuple(missing))
-    for name, value in given.items():
-        field = known[name]
-        if field.is_read_only:
-            message = "Unable to create/update fields; check the security settings of this field."
-            raise RefusedError("INVALID_FIELD_FOR_INSERT_UPDATE", message, (name,))
-        if field.length and isinstance(value, str) and len(value) > field.length:
-            message = f"{field.label}: data value too large: {value} (max length={field.length})"
-            raise RefusedError("STRING_TOO_LONG", message, (name,))
-        if field.type == "email" and value and not _EMAIL.match(str(value)):
-            raise RefusedError("INVALID_EMAIL_ADDRESS", f"{name}: invalid email address: {value}", (name,))
-        if field.choices and value not in field.choices:
-            message = f"{field.label}: bad value for restricted picklist field: {value}"
-            raise RefusedError("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, (name,))
-
-
-def _told(refused: RefusedError, code: str) -> dict[str, Any]:
-    told: dict[str, Any] = {code: refused.code, "message": refused.message, "fields": refused.fields}
-    if isinstance(refused, DuplicateError):
-        records = [{"record": {"Id": record_id}} for record_id in refused.ids]
-        told["duplicateResut"] = {"matchResults": [{"matchRecords": records}]}
-    return told
+def told(refused: RefusedError, code: str) -> dict[str, Any]:
+    """A refusal in Salesforce's form; `about` are its fields or, of a duplicate rule, the records it matched."""
+    about = list(refused.about or ())
+    is_duplicate = refused.code == "DUPLICATES_DETECTED"
+    found: dict[str, Any] = {code: refused.code, "message": refused.message, "fields": [] if is_duplicate else about}
+    if is_duplicate:
+        records = [{"record": {"Id": record_id}} for record_id in about]
+        found["duplicateResut"] = {"matchResults": [{"matchRecords": records}]}
+    return found
 
 
 def _errors(status: int, error: dict[str, Any]) -> Reply:

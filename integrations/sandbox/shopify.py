@@ -11,19 +11,17 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 import threading
 import time
 from typing import Any, ClassVar
 
 from integrations.sandbox.store import Store, record_effects
-from integrations.sandbox.vendor import Table, Vendor, route
+from integrations.sandbox.vendor import EMAIL, RefusedError, Table, Vendor, is_key, route
 from integrations.sandbox.wire import Reply, Request, json_reply, utc_now
 
 TOKEN = "shpat_sandbox"  # noqa: S105 (of an imitation)
 COST, SIZE, RATE = 12.0, 2_000.0, 100.0
 PAGE = 2
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+\Z")
 _FIELD = re.compile(r"\A\s*(?:query|mutation)\b[^{]*\{\s*(.*)\Z", re.DOTALL)
 _PHRASE = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _STATES = {"SUBSCRIBED", "UNSUBSCRIBED", "PENDING"}
@@ -79,14 +77,6 @@ ORDERS = (
 )
 
 
-class RefusedError(Exception):
-    """A refusal: `userErrors` where it names a field of what was entered, else `errors`."""
-
-    def __init__(self, code: str, field: list[str] | None = None) -> None:
-        super().__init__(code)
-        self.code, self.field = code, field
-
-
 class Shopify(Vendor):
     """The imitation of one shop."""
 
@@ -108,8 +98,7 @@ class Shopify(Vendor):
         self._left, self._at = SIZE, time.monotonic()
 
     def admit(self, request: Request) -> Reply | None:
-        given = request.headers.get("X-Shopify-Access-Token", "")
-        if secrets.compare_digest(given.encode(), TOKEN.encode()):
+        if is_key(request.headers.get("X-Shopify-Access-Token", ""), TOKEN):
             return None
         return self.refuse(request, 401, "[API] Invalid API key or access token (unrecognized login or wrong password)")
 
@@ -133,9 +122,10 @@ class Shopify(Vendor):
                 return _answer({"data": {field[0]: self._change(request, field[0], variables)}}, cost)
             return _answer({"data": self._read(field[0], str(document), variables)}, cost)
         except RefusedError as refused:
-            if refused.field is None:
+            # What names a field of what was entered is no error of the request.
+            if refused.about is None:
                 return _answer({"errors": [_error(refused.code)]}, cost)
-            said = {"field": refused.field, "message": f"{refused.field[-1]} is invalid", "code": refused.code}
+            said = {"field": refused.about, "message": f"{refused.about[-1]} is invalid", "code": refused.code}
             return _answer({"data": {field[0]: {"userErrors": [said]}}}, cost)
 
     def _spend(self, request: Request) -> tuple[bool, dict[str, Any]]:
@@ -183,7 +173,7 @@ class Shopify(Vendor):
         id = _text(values.get("customerId") or values.get("id"))
         row = next((row for row in self.rows("customers") or [] if row["id"] == id), None)
         if row is None:
-            raise RefusedError("DOES_NOT_EXIST", ["customerId"])
+            raise RefusedError("DOES_NOT_EXIST", about=["customerId"])
         with self.store.transaction() as db:
             if field == "customerRequestDataErasure":
                 db.execute("DELETE FROM shopify_customers WHERE email = ?", (row["email"],))
@@ -191,7 +181,7 @@ class Shopify(Vendor):
                 return {"customerId": id, "userErrors": []}
             state = (values.get("emailMarketingConsent") or {}).get("marketingState")
             if state not in _STATES:
-                raise RefusedError("INCLUSION", ["input", "emailMarketingConsent", "marketingState"])
+                raise RefusedError("INCLUSION", about=["input", "emailMarketingConsent", "marketingState"])
             db.execute("UPDATE shopify_customers SET state = ? WHERE email = ?", (state, row["email"]))
             record_effects(db, self.key, request.request_id, [("consent", row["email"], {"state": state})])
         return {"customer": {"id": id}, "userErrors": []}
@@ -202,8 +192,8 @@ class Shopify(Vendor):
         email = _text(variables.get("email")).lower()
         if set(values) - {"email", "firstName", "lastName", "phone", "note", "locale", "tags"}:
             raise RefusedError("INVALID_VARIABLE")
-        if not _EMAIL.match(email) or values.pop("email", email) != email or request.dials.fails(email):
-            raise RefusedError("INVALID", ["input", "email"])
+        if not EMAIL.match(email) or values.pop("email", email) != email or request.dials.fails(email):
+            raise RefusedError("INVALID", about=["input", "email"])
         with self.store.transaction() as db:
             row = db.execute("SELECT entered FROM shopify_customers WHERE email = ?", (email,)).fetchone()
             kept = {**(json.loads(row[0]) if row else {}), **values}
@@ -226,15 +216,12 @@ class Shopify(Vendor):
         return [_shown(*row) for row in found]
 
     def tables(self) -> list[Table]:
+        columns = ("id", "email", "firstName", "lastName", "state", "updatedAt")
+        heads = ("ID", "E-mail", "First name", "Last name", "Marketing", "Changed")
         people = self.rows("customers") or []
-        shown = [
-            (row["id"], row["email"], row["firstName"] or "", row["lastName"] or "", row["state"], row["updatedAt"])
-            for row in people[:-51:-1]
-        ]
-        columns = ("ID", "E-mail", "First name", "Last name", "Marketing", "Changed")
         orders = [(order["name"], order["email"], order["displayFulfillmentStatus"]) for order in ORDERS]
         return [
-            Table("Customers in Shopify", columns, shown, len(people)),
+            Table.newest("Customers in Shopify", heads, people, lambda row: tuple(row[name] or "" for name in columns)),
             Table("Orders in Shopify", ("Order", "E-mail", "Fulfilment"), orders, len(orders)),
         ]
 

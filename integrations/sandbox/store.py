@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,27 @@ class Store:
             (after, vendor, vendor, limit),
         )
         return [dict(zip(columns, (*row[:-1], json.loads(row[-1])), strict=True)) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A vendor's table, its rows told as dicts in the order of a column; those in `json` hold JSON."""
+
+    table: str
+    columns: tuple[str, ...]
+    json: tuple[str, ...]
+    order: str
+
+    def all(self, db: sqlite3.Connection, **wanted: Any) -> list[dict[str, Any]]:
+        """The rows whose columns have these values."""
+        where = " AND ".join(f"{name} = ?" for name in wanted) or "TRUE"
+        sql = f"SELECT {', '.join(self.columns)} FROM {self.table} WHERE {where} ORDER BY {self.order}"
+        told = [dict(zip(self.columns, row, strict=True)) for row in db.execute(sql, tuple(wanted.values()))]
+        return [row | {name: json.loads(row[name]) for name in self.json} for row in told]
+
+    def one(self, db: sqlite3.Connection, **wanted: Any) -> dict[str, Any] | None:
+        """The first of them."""
+        return next(iter(self.all(db, **wanted)), None)
 
 
 def record_effects(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -50,6 +51,15 @@ class Request:
         """The bearer token, or an empty string."""
         scheme, _, token = self.headers.get("Authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else ""
+
+    def basic(self) -> tuple[str, str]:
+        """The user and the password of Basic authentication, or empty strings."""
+        scheme, _, pair = self.headers.get("Authorization", "").partition(" ")
+        try:
+            user, _, password = base64.b64decode(pair).decode().partition(":")
+        except ValueError:
+            return "", ""
+        return (user, password) if scheme.lower() == "basic" else ("", "")
 
 
 @dataclass(slots=True)

@@ -10,16 +10,12 @@ Source: https://developer.woocommerce.com/docs/apis/rest-api/, the controllers o
 
 from __future__ import annotations
 
-import base64
 import fnmatch
 import math
-import secrets
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from integrations.sandbox.limits import Window
-from integrations.sandbox.store import Store
-from integrations.sandbox.vendor import Table, Vendor, route
+from integrations.sandbox.vendor import RefusedError, Table, Vendor, is_key, route
 from integrations.sandbox.wire import Reply, Request, json_reply
 
 KEY, SECRET = "ck_sandbox", "cs_sandbox"
@@ -106,14 +102,6 @@ CUSTOMERS = (
 )
 
 
-class RefusedError(Exception):
-    """A refusal in WordPress's form."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
-
-
 class WooCommerce(Vendor):
     """The imitation of one shop."""
 
@@ -129,29 +117,17 @@ class WooCommerce(Vendor):
         route("GET", f"{API}/data/currencies/current", "currency"),
     )
 
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self._window = Window()
-
-    def reload(self) -> None:
-        """Begin with full limits."""
-        self._window.clear()
-
-    def respond(self, request: Request) -> Reply:
-        try:
-            return super().respond(request)
-        except RefusedError as refused:
-            return _error(refused.status, refused.code, refused.message)
-
     def admit(self, request: Request) -> Reply | None:
-        user, _, password = _basic(request).partition(":")
+        user, password = request.basic()
         if user != KEY:
-            return _error(401, "woocommerce_rest_cannot_view", "Sorry, you cannot list resources.")
-        if not secrets.compare_digest(password.encode(), SECRET.encode()):
-            return _error(401, "woocommerce_rest_authentication_error", "Consumer secret is invalid.")
+            raise RefusedError("woocommerce_rest_cannot_view", "Sorry, you cannot list resources.", 401)
+        if not is_key(password, SECRET):
+            raise RefusedError("woocommerce_rest_authentication_error", "Consumer secret is invalid.", 401)
         # WooCommerce has no limit of its own; who hosts it may.
-        limit = request.dials.value("rate_limit")
-        return None if limit is None or self._window.take(**limit)[0] else Reply(429)
+        return None if self.take(request).is_allowed else Reply(429)
+
+    def tell(self, request: Request, refused: RefusedError) -> Reply:
+        return _error(refused.status, refused.code, refused.message)
 
     def refuse(self, request: Request, status: int, message: str = "") -> Reply:
         if status in (404, 405):
@@ -167,7 +143,7 @@ class WooCommerce(Vendor):
         """One order by its id."""
         found = next((one for one in ORDERS if str(one["id"]) == order), None)
         if found is None:
-            raise RefusedError(404, "woocommerce_rest_shop_order_invalid_id", "Invalid ID.")
+            raise RefusedError("woocommerce_rest_shop_order_invalid_id", "Invalid ID.", 404)
         return json_reply(200, _chosen(request, found))
 
     def products(self, request: Request) -> Reply:
@@ -201,14 +177,6 @@ class WooCommerce(Vendor):
         return [Table("Orders in WooCommerce", ("Order", "E-mail", "Status"), orders, len(orders))]
 
 
-def _basic(request: Request) -> str:
-    scheme, _, proof = request.headers.get("Authorization", "").partition(" ")
-    try:
-        return base64.b64decode(proof).decode() if scheme.lower() == "basic" else ""
-    except ValueError:
-        return ""
-
-
 def _page(request: Request, found: Iterable[dict[str, Any]]) -> Reply:
     """A page of records, with how many there are in headers."""
     status = request.parameter("status", "any")
@@ -221,7 +189,7 @@ def _page(request: Request, found: Iterable[dict[str, Any]]) -> Reply:
 def _whole(request: Request, name: str, default: int, highest: int) -> int:
     text = request.parameter(name, str(default))
     if not text.isdecimal() or not 0 < int(text) <= highest:
-        raise RefusedError(400, "rest_invalid_param", f"Invalid parameter(s): {name}")
+        raise RefusedError("rest_invalid_param", f"Invalid parameter(s): {name}")
     return int(text)
 
 
