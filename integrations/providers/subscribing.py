@@ -1,16 +1,20 @@
 """What vendors of newsletters share: whom they are told by address alone, and whose consent is sure. Pure."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django import forms
 
-from integrations.providers.base import Contact, Outcome
+from integrations.providers.base import Contact, Outcome, Reply
+from integrations.providers.errors import Misconfigured
 
 LEFT_THERE = "unsubscribed_there"
 """The reason where somebody has left at the vendor, so that only they themselves can come back."""
 NO_EMAIL = Outcome.rejected("no_identifier", "It needs an e-mail address there.", "email")
+NO_LIST = Outcome.rejected("misconfigured", "Enter the list on the connector.")
+LIST_ID = re.compile(r"\A[A-Za-z0-9]{1,32}\Z")
 
 
 class SubscriptionForm(forms.Form):
@@ -34,3 +38,23 @@ def is_sure(contact: Contact, config: Mapping[str, Any]) -> bool:
 def agreed_since(contact: Contact, left_at: datetime | None) -> bool:
     """Tell whether somebody has agreed after they had left; without knowing when that was, they haven't."""
     return contact.statement is not None and left_at is not None and contact.statement.at > left_at
+
+
+def list_id(config: Mapping[str, Any], called: str) -> str:
+    """Return the id of the connector's list, which goes into addresses. Raises: Misconfigured where it is none."""
+    id = str(config.get("list_id") or "")
+    if not LIST_ID.match(id):
+        raise Misconfigured(f"Enter the id of the {called} on the connector.")
+    return id
+
+
+def ended(reply: Reply, raise_for: Callable[[Reply], None]) -> Outcome:
+    """Return that somebody is erased or unsubscribed, who isn't known there too. Raises: what `raise_for` does."""
+    if reply.status != 404:
+        raise_for(reply)
+    return Outcome.delivered()
+
+
+def put_aside(vendor: str) -> Outcome:
+    """Return why somebody whose mails bounce is not subscribed."""
+    return Outcome.rejected("refused", f"Mails to this address bounce, so {vendor} has put it aside.")

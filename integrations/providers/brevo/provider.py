@@ -22,7 +22,7 @@ from integrations.providers.base import (
 )
 from integrations.providers.brevo.contacts import attributes, ignored, is_unsubscribed, raise_for, vendor_fields
 from integrations.providers.errors import RetryLater
-from integrations.providers.subscribing import LEFT_THERE, NO_EMAIL, SubscriptionForm, each, is_sure
+from integrations.providers.subscribing import LEFT_THERE, NO_EMAIL, NO_LIST, SubscriptionForm, each, ended, is_sure
 
 _CONTACTS = "/v3/contacts"
 
@@ -98,7 +98,7 @@ class Brevo(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource):
     def _subscribe(self, contact: Contact) -> Outcome:
         list_id = self.config.get("list_id")
         if not list_id:
-            return Outcome.rejected("misconfigured", "Enter the list on the connector.")
+            return NO_LIST
         has_left = is_unsubscribed(self._read(contact))
         if is_sure(contact, self.config) and not has_left:
             return Outcome.delivered(self._write(contact, listIds=[int(list_id)]))
@@ -122,18 +122,13 @@ class Brevo(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource):
     def _unsubscribe(self, contact: Contact) -> Outcome:
         body = {"emailBlacklisted": True}
         reply = self.session.request("PUT", _path(contact), purpose="unsubscribe", json=body)
-        if reply.status != 404:
-            raise_for(reply)
-        return Outcome.delivered()
+        return ended(reply, raise_for)
 
     def erase(self, contact: Contact) -> Outcome:
         """Delete a contact."""
         if not contact.email:
             return NO_EMAIL
-        reply = self.session.request("DELETE", _path(contact), purpose="erase")
-        if reply.status != 404:
-            raise_for(reply)
-        return Outcome.delivered()
+        return ended(self.session.request("DELETE", _path(contact), purpose="erase"), raise_for)
 
     def _write(self, contact: Contact, **values: Any) -> str:
         """Create or update one contact; returns its id where it is new."""

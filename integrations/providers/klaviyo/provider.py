@@ -4,7 +4,6 @@ An import subscribes nobody; consent goes by jobs of its own.
 Source: https://developers.klaviyo.com/en/reference (revision 2026-07-15), /en/docs/rate_limits_and_error_handling.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -43,11 +42,16 @@ from integrations.providers.klaviyo.profiles import (
 )
 from integrations.providers.subscribing import (
     LEFT_THERE,
+    LIST_ID,
     NO_EMAIL,
+    NO_LIST,
     SubscriptionForm,
     agreed_since,
     each,
+    ended,
     is_sure,
+    list_id,
+    put_aside,
 )
 from integrations.providers.values import moment
 
@@ -56,14 +60,13 @@ _MEDIA_TYPE = "application/vnd.api+json"
 _JOBS = "/api/profile-bulk-import-jobs"
 _LOOK_SECONDS = 10.0
 _MOST_PAGES = 20
-_LIST = re.compile(r"[A-Za-z0-9]{1,32}\Z")
 
 
 class KlaviyoForm(SubscriptionForm):
     """What a Klaviyo connector may be told."""
 
     list_id = forms.RegexField(
-        _LIST,
+        LIST_ID,
         required=False,
         label="List",
         help_text="Its id, from the address of the list's page, for those who agree. Whether they have to confirm by"
@@ -166,7 +169,7 @@ class Klaviyo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, S
         if not any(contact.email for contact in contacts):
             return [NO_EMAIL for _ in contacts]
         if not self.config.get("list_id"):
-            return each(contacts, lambda _: Outcome.rejected("misconfigured", "Enter the list on the connector."))
+            return each(contacts, lambda _: NO_LIST)
         asks_by_mail = self._list().get("opt_in_process") == "double_opt_in"
         return each(contacts, lambda contact: self._subscribe(contact, asks_by_mail=asks_by_mail))
 
@@ -175,7 +178,7 @@ class Klaviyo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, S
         profile = self._import(Contact(contact.id, contact.values), with_subscriptions=True)
         marketing = inside(profile, "attributes", "subscriptions", "email", "marketing")
         if has_bounced(marketing):
-            return Outcome.rejected("refused", "Mails to this address bounce, so Klaviyo has put it aside.")
+            return put_aside(self.name)
         if has_left(marketing, self._list_id):
             if not asks_by_mail or not agreed_since(contact, moment(left_at(marketing))):
                 return Outcome.rejected(LEFT_THERE)
@@ -193,9 +196,7 @@ class Klaviyo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, S
             body = profiles(consent(contact, "UNSUBSCRIBED") for contact in keyed)
             job = document("profile-subscription-bulk-delete-job", body)
             path = "/api/profile-subscription-bulk-delete-jobs"
-            reply = self._send("POST", path, purpose="unsubscribe", json=job, items=len(keyed))
-            if reply.status != 404:
-                raise_for(reply)
+            ended(self._send("POST", path, purpose="unsubscribe", json=job, items=len(keyed)), raise_for)
         return each(contacts, lambda _: Outcome.delivered())
 
     def erase(self, contact: Contact) -> Outcome:
@@ -204,10 +205,7 @@ class Klaviyo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, S
             return NO_EMAIL
         profile = {"data": {"type": "profile", "attributes": {"email": contact.email}}}
         job = document("data-privacy-deletion-job", {"profile": profile})
-        reply = self._send("POST", "/api/data-privacy-deletion-jobs", purpose="erase", json=job)
-        if reply.status != 404:
-            raise_for(reply)
-        return Outcome.delivered()
+        return ended(self._send("POST", "/api/data-privacy-deletion-jobs", purpose="erase", json=job), raise_for)
 
     def _import(self, contact: Contact, *, with_subscriptions: bool = False) -> Mapping[str, Any]:
         params = {"additional-fields[profile]": "subscriptions"} if with_subscriptions else None
@@ -217,10 +215,7 @@ class Klaviyo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, S
 
     @property
     def _list_id(self) -> str:
-        list_id = str(self.config.get("list_id") or "")
-        if not _LIST.match(list_id):
-            raise Misconfigured("Enter the id of the list on the connector.")
-        return list_id
+        return list_id(self.config, "list")
 
     def _list(self) -> Mapping[str, Any]:
         """Return the connector's list: `{"name", "opt_in_process"}`. Raises: Misconfigured where there is none."""

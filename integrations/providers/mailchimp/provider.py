@@ -33,11 +33,15 @@ from integrations.providers.mailchimp.members import (
 )
 from integrations.providers.subscribing import (
     LEFT_THERE,
+    LIST_ID,
     NO_EMAIL,
     SubscriptionForm,
     agreed_since,
     each,
+    ended,
     is_sure,
+    list_id,
+    put_aside,
 )
 from integrations.providers.values import moment
 
@@ -48,7 +52,7 @@ class MailchimpForm(SubscriptionForm):
     """What a Mailchimp connector must be told."""
 
     list_id = forms.RegexField(
-        r"^[A-Za-z0-9]{1,32}$", label="Audience", help_text="Its id, under Audience → Settings, such as 3f2a91bc07."
+        LIST_ID, label="Audience", help_text="Its id, under Audience → Settings, such as 3f2a91bc07."
     )
     tags = forms.CharField(required=False, max_length=300, help_text="For those who agree, separated by commas.")
 
@@ -110,7 +114,7 @@ class Mailchimp(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSour
         held = self._read(contact)
         status = held["status"] if held else ""
         if status == "cleaned":
-            return Outcome.rejected("refused", "Mails to this address bounce, so Mailchimp has put it aside.")
+            return put_aside(self.name)
         if status == "unsubscribed":
             outcome = self._ask_back(contact, held or {})
         elif status == "subscribed" or (status == "pending" and not is_sure(contact, self.config)):
@@ -146,19 +150,14 @@ class Mailchimp(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSour
     def _unsubscribe(self, contact: Contact) -> Outcome:
         body = {"status": "unsubscribed"}
         reply = self.session.request("PATCH", self._member(contact), purpose="unsubscribe", json=body)
-        if reply.status != 404:
-            raise_for(reply)
-        return Outcome.delivered()
+        return ended(reply, raise_for)
 
     def erase(self, contact: Contact) -> Outcome:
         """Delete a member for good: Mailchimp then doesn't take the address back by API either."""
         if not contact.email:
             return NO_EMAIL
         path = f"{self._member(contact)}/actions/delete-permanent"
-        reply = self.session.request("POST", path, purpose="erase")
-        if reply.status != 404:
-            raise_for(reply)
-        return Outcome.delivered()
+        return ended(self.session.request("POST", path, purpose="erase"), raise_for)
 
     def _tag(self, contact: Contact) -> None:
         names = [name.strip() for name in str(self.config.get("tags") or "").split(",") if name.strip()]
@@ -185,10 +184,7 @@ class Mailchimp(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSour
         return member(reply.json())
 
     def _list(self) -> str:
-        list_id = str(self.config.get("list_id") or "")
-        if not re.fullmatch(r"[A-Za-z0-9]{1,32}", list_id):
-            raise Misconfigured("Enter the id of the audience on the connector.")
-        return f"/3.0/lists/{list_id}"
+        return f"/3.0/lists/{list_id(self.config, 'audience')}"
 
     def _member(self, contact: Contact) -> str:
         return f"{self._list()}/members/{member_hash(contact.email)}"

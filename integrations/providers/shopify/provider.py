@@ -3,7 +3,7 @@
 Source: https://shopify.dev/docs/api/admin-graphql/2026-07.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from integrations.providers import base
@@ -13,10 +13,10 @@ from integrations.providers.replies import garbled
 from integrations.providers.shopify import events, graphql, records
 from integrations.providers.shopify.graphql import quoted
 from integrations.providers.signatures import check_hmac
+from integrations.providers.subscribing import LEFT_THERE, NO_EMAIL, each, is_sure
 from integrations.providers.values import text
 
 _LONGEST_KEY = 100
-_NO_EMAIL = Outcome.rejected("no_identifier", "A customer needs an e-mail address here.", "email")
 _FIELDS = frozenset({"firstName", "lastName", "phone", "note", "locale", "tags"})
 
 
@@ -98,7 +98,7 @@ class Shopify(
 
     def upsert(self, contacts: Sequence[Contact]) -> list[Outcome]:
         """Create or update customers by e-mail, one in each request."""
-        return _each(contacts, lambda contact: Outcome.delivered(self._write(contact)))
+        return each(contacts, lambda contact: Outcome.delivered(self._write(contact)))
 
     def _write(self, contact: Contact, purpose: str = "upsert") -> str:
         unknown = sorted(set(contact.fields) - _FIELDS)
@@ -111,15 +111,15 @@ class Shopify(
 
     def subscribe(self, contacts: Sequence[Contact]) -> list[Outcome]:
         """Note the consent of those who agreed for certain: Shopify sends no mail that asks for a confirmation."""
-        return _each(contacts, self._subscribe)
+        return each(contacts, self._subscribe)
 
     def _subscribe(self, contact: Contact) -> Outcome:
-        if contact.statement is None or not contact.statement.is_confirmed:
+        if not is_sure(contact, self.config):
             return Outcome.rejected("needs_double_opt_in")
         record = self._customer(contact.email, purpose="read")
         state = records.marketing_state(record) if record else ""
         if state == "UNSUBSCRIBED":
-            return Outcome.rejected("unsubscribed_there")
+            return Outcome.rejected(LEFT_THERE)
         id = _id(record) if record else self._write(contact, purpose="subscribe")
         if state != "SUBSCRIBED":
             self._consent(id, "SUBSCRIBED", contact)
@@ -127,7 +127,7 @@ class Shopify(
 
     def unsubscribe(self, contacts: Sequence[Contact]) -> list[Outcome]:
         """Note that people withdrew; who isn't a customer needs nothing."""
-        return _each(contacts, self._unsubscribe)
+        return each(contacts, self._unsubscribe)
 
     def _unsubscribe(self, contact: Contact) -> Outcome:
         record = self._customer(contact.email, purpose="read")
@@ -147,7 +147,7 @@ class Shopify(
     def erase(self, contact: Contact) -> Outcome:
         """Ask Shopify to erase a customer's data, which it does in its own time."""
         if not contact.email:
-            return _NO_EMAIL
+            return NO_EMAIL
         record = self._customer(contact.email, purpose="read")
         if record:
             try:
@@ -173,10 +173,6 @@ class Shopify(
     def parse(self, received: base.Received) -> list[base.VendorEvent]:
         """Return what a webhook tells of orders, articles, customers and their consent."""
         return events.told(received)
-
-
-def _each(contacts: Sequence[Contact], call: Callable[[Contact], Outcome]) -> list[Outcome]:
-    return [call(contact) if contact.email else _NO_EMAIL for contact in contacts]
 
 
 def _value(name: str, value: Any) -> Any:
