@@ -6,14 +6,14 @@ from runtime.models import Event
 
 
 def forget(event: Event) -> None:
-    """Drop the remembered order or stock that an event is about; its subject is `order:<number>` or `stock:<sku>`.
+    """Drop what is remembered of what an event is about: `order:<number>`, `stock:<sku>` or `product:<sku>`.
 
-    Every spelling under which the engine looks something up is dropped.
+    A stock also tells an article's name and price. Every spelling under which the engine looks something up is dropped.
     """
     kind, _, key = event.subject.partition(":")
     if kind == "order" and key:
         for number in {key, clean_order_number(key)}:
             lookups.forget("order", number)
-    elif kind == "stock" and key:
+    elif kind in {"stock", "product"} and key:
         for sku in {key, key.upper()}:
             lookups.forget("stock", sku)

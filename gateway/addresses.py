@@ -4,6 +4,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
+from urllib.parse import quote
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -71,6 +72,21 @@ def forwarded_scheme(environ: Mapping[str, Any]) -> str | None:
     if not said or not is_within(parse_address(environ.get("REMOTE_ADDR") or ""), settings.TRUSTED_PROXIES):
         return None
     return "https" if all(part.strip().lower() == "https" for part in said.split(",")) else "http"
+
+
+def whole_address(environ: Mapping[str, Any]) -> str:
+    """Return the address of a request as its sender wrote it, seen past the trusted proxies: some sign it.
+
+    It says nothing about who we are: only whoever checks a signature over it may go by it.
+    """
+    scheme = forwarded_scheme(environ) or str(environ.get("wsgi.url_scheme") or "http")
+    host = str(environ.get("HTTP_HOST") or environ.get("SERVER_NAME") or "")
+    if is_within(parse_address(environ.get("REMOTE_ADDR") or ""), settings.TRUSTED_PROXIES):
+        # Each proxy adds the name it was called by; the sender called the first.
+        host = str(environ.get("HTTP_X_FORWARDED_HOST") or "").partition(",")[0].strip() or host
+    path = quote(f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}".encode("latin-1", "replace"), "/~")
+    query = str(environ.get("QUERY_STRING") or "")
+    return f"{scheme}://{host}{path}{'?' if query else ''}{query}"
 
 
 def is_local_demo(request: HttpRequest) -> bool:

@@ -47,13 +47,15 @@ class ApiView(APIView):
     """The base of every `/v1` view: each method names the scope it needs in `required_scopes`, those that take an
     `Idempotency-Key` stand in `idempotent_methods`.
 
-    A view that identifies its callers in another way sets `authentication_classes = permission_classes = []`.
+    A view that identifies its callers in another way sets `authentication_classes = permission_classes = []`; the
+    statuses by which it then refuses them stand in `own_problems`.
     """
 
     required_scopes: ClassVar[Mapping[str, str]] = {}
     allows_publishable: ClassVar[bool] = False
     allows_session: ClassVar[bool] = False
     idempotent_methods: ClassVar[frozenset[str]] = frozenset()
+    own_problems: ClassVar[frozenset[str]] = frozenset()
     content_negotiation_class = JsonOnly
     http_method_names = [*_METHODS, "head"]
 

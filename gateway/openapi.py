@@ -104,6 +104,11 @@ class Schema(AutoSchema):
     def _is_idempotent(self) -> bool:
         return self.method in getattr(self.view, "idempotent_methods", ())
 
+    @property
+    def _is_open(self) -> bool:
+        """Whether no key of ours is asked for."""
+        return not self.view.authentication_classes
+
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         own = _REQUEST_ID | _REPLAYED if self._is_idempotent else _REQUEST_ID
@@ -118,8 +123,8 @@ class Schema(AutoSchema):
         absent = set() if self.method in {"POST", "PUT", "PATCH"} else _BODY_ONLY
         if "{" not in self.path and not self.path.endswith("/lookup"):
             absent = absent | {"404"}
-        if not self.view.authentication_classes:
-            absent = absent | {"401", "403"}
+        if self._is_open:
+            absent = absent | ({"401", "403"} - getattr(self.view, "own_problems", frozenset()))
         if not self._is_idempotent:
             absent = absent | _IDEMPOTENT_ONLY
         return [status for status in _MEANINGS if status not in absent]
@@ -142,6 +147,7 @@ class Schema(AutoSchema):
             for code, advice in CODES.items()
             if (str(advice.status) == status or (status == "default" and str(advice.status) not in _MEANINGS))
             and (self._is_idempotent or not code.startswith("idempotency"))
+            and (status != "401" or (code == "bad_signature") == self._is_open)
         }
 
 

@@ -62,6 +62,9 @@ CODES: dict[str, Advice] = {
     "session_ended": Advice(
         401, "The visitor's session has ended, or there is none.", "Have your server make a new one."
     ),
+    "bad_signature": Advice(
+        401, "A webhook doesn't carry the proof that its sender should.", "Compare the secret, on the connector's page."
+    ),
     "client_inactive": Advice(403, "The client is switched off.", "Switch it on in the admin."),
     "address_not_allowed": Advice(
         403, "The client may not call from this address.", "Add the network to the client, if it should."

@@ -10,9 +10,9 @@ from integrations.credentials import Proof, opened, proof
 from integrations.egress import TOTAL_SECONDS, Session, Transport
 from integrations.guard import GuardedSession
 from integrations.models import Connector, Credential
-from integrations.providers.base import LOOKED_UP, Provider
+from integrations.providers.base import LOOKED_UP, EventSource, Provider, Reply
 from integrations.providers.errors import Misconfigured
-from integrations.providers.registry import provider_class
+from integrations.providers.registry import PROVIDERS, provider_class
 from integrations.quota import Quota, Window
 from integrations.renewal import SignedIn
 
@@ -57,6 +57,22 @@ def open_provider(
         transport=transport,
     )
     return provider(_guarded(session, connector, provider, ends_at, may_call), connector.config)
+
+
+class _NoWayOut:
+    """The session of a provider that reads what came in: it asks nobody."""
+
+    def request(self, method: str, path: str, **options: Any) -> Reply:
+        """Refuse. Raises: Misconfigured."""
+        raise Misconfigured("What came in is read without asking anybody.")
+
+
+def event_source(connector: Connector) -> EventSource | None:
+    """Return what checks and reads the requests that a connector's vendor sends by itself; None where it sends none."""
+    if connector.provider not in PROVIDERS:
+        return None
+    provider = provider_class(connector.provider)(_NoWayOut(), connector.config)
+    return provider if isinstance(provider, EventSource) else None
 
 
 def _by_key(provider: type[Provider], credential: Credential | None, *, use_spare: bool) -> dict[str, Any]:

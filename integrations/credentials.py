@@ -60,6 +60,15 @@ def opened(sealed: str) -> dict[str, Any]:
     return values
 
 
+def client_secrets(credential: Credential) -> list[str]:
+    """Return the secrets of the app that a credential signs in as, of both slots: its vendor may sign with them.
+
+    Raises: Misconfigured.
+    """
+    slots = (opened(sealed) for sealed in (credential.sealed, credential.spare))
+    return [slot["client_secret"] for slot in slots if slot.get("client_secret")]
+
+
 def proof(provider: type[Provider], values: Mapping[str, Any]) -> Proof:
     """Return what proves who we are, as the provider wants it. Raises: NotAuthorised without a key."""
     if provider.auth == "none":

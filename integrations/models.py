@@ -99,6 +99,8 @@ class ConnectorState(models.Model):
     """What changes while a connector works: the drainer's lease, the pause, the last results, the backfill.
 
     A backfill is under way while `backfill_scope` is not empty; `backfill_after` is how far it has come.
+    A vendor that is asked for changes was asked at `asked_at` last and is next at `ask_due_at`, from `ask_cursor` on;
+    `ask_failures` in a row have failed, the last as `ask_trouble` says.
     """
 
     class Scope(models.TextChoices):
@@ -122,6 +124,11 @@ class ConnectorState(models.Model):
     backfill_put = models.PositiveIntegerField(default=0)
     backfill_started_at = models.DateTimeField(null=True, blank=True)
     backfill_ended_at = models.DateTimeField(null=True, blank=True)
+    ask_cursor = models.CharField(max_length=500, blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True)
+    ask_due_at = models.DateTimeField(null=True, blank=True)
+    ask_failures = models.PositiveIntegerField(default=0)
+    ask_trouble = models.CharField(max_length=300, blank=True)
 
     def __str__(self) -> str:
         return f"state of {self.connector_id}"
@@ -255,6 +262,10 @@ class Delivery(Job):
             ),
             models.Index(
                 fields=["settled_at", "connector"], name="delivery_done", condition=models.Q(state="delivered")
+            ),
+            # Vendors tell of people by their own ids.
+            models.Index(
+                fields=["connector", "external_id"], name="delivery_known_as", condition=models.Q(external_id__gt="")
             ),
         ]
 

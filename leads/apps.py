@@ -18,7 +18,7 @@ class LeadsConfig(AppConfig):
     def ready(self) -> None:
         """Say how leads are loaded for deliveries and gone through for a connector; make our own work known."""
         from integrations import subjects as kinds
-        from leads import consents, erasures, personal, subjects
+        from leads import erasures, personal, subjects, vendor_consents
         from leads.exports import chores
         from leads.exports import jobs as exports
         from leads.imports import jobs as imports
@@ -26,7 +26,8 @@ class LeadsConfig(AppConfig):
         from runtime import events, jobs, periodic, rotation
 
         kinds.register("lead", subjects.load, LeadSurvey(), subjects.namesakes)
-        events.subscribe(consents.UNSUBSCRIBED, consents.on_unsubscribed)
+        events.subscribe(vendor_consents.UNSUBSCRIBED, vendor_consents.on_unsubscribed)
+        events.subscribe(vendor_consents.SUBSCRIBED, vendor_consents.on_subscribed)
         jobs.register(exports.WORK)
         jobs.register(erasures.WORK)
         jobs.register(imports.WORK)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal, cast
 
 from django.db import transaction
 
@@ -14,18 +14,13 @@ from integrations import outbox
 from integrations.models import Connector, Delivery
 from integrations.subscriptions import SUBSCRIBE
 from leads import routing
-from leads.identity import NotAnIdentifier, email_normalized
 from leads.models import Activity, Consent, Lead
 from runtime import wakeups
 from runtime.clock import db_now
 from runtime.hashes import person_hash
 
-if TYPE_CHECKING:
-    from runtime.models import Event
-
 Source = Consent.Source
 LegalCall = Literal["subscribe", "double_opt_in", "unsubscribe", "none"]
-UNSUBSCRIBED = "contact.unsubscribed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,33 +196,25 @@ def _heard(want: outbox.Wanted, known: Collection[uuid.UUID]) -> outbox.Wanted:
     return replace(want, left_out=None) if is_followed else want
 
 
-def consent_withdraw(*, lead: Lead, purpose: str, source: str, who: str = "", client: Client | None = None) -> Lead:
+def consent_withdraw(
+    *,
+    lead: Lead,
+    purpose: str,
+    source: str,
+    who: str = "",
+    client: Client | None = None,
+    at: datetime | None = None,
+) -> Lead:
     """Write down that somebody withdrew; the wording is that of the consent it ends."""
-    last = Consent.objects.filter(lead=lead, purpose=purpose).order_by("-at", "-pk").first()
-    given = ConsentGiven(purpose, granted=False)
-    if last is not None:
-        given = replace(given, wording=last.wording, version=last.version, locale=last.locale)
+    given = repeated(lead, purpose, granted=False, at=at)
     return consents_record(lead=lead, given=[given], source=source, who=who, client=client)
 
 
-def on_unsubscribed(event: "Event") -> None:
-    """Take a vendor's word that somebody unsubscribed there: it reaches every other connector from here.
-
-    `event.data` is `{"source": str, "email": str, "purpose": str}`; without a purpose all that are granted end.
-    """
-    try:
-        email = email_normalized(str(event.data.get("email") or ""))
-    except NotAnIdentifier:
-        return
-    lead = Lead.objects.filter(email=email).first()
-    statements = in_force([lead.pk])[lead.pk] if lead else {}
-    granted = [each.purpose for each in statements.values() if each.granted]
-    asked = str(event.data.get("purpose") or "")
-    for purpose in [asked] if asked else granted:
-        if lead and purpose in granted:
-            consent_withdraw(lead=lead, purpose=purpose, source=Source.VENDOR, who=str(event.data.get("source") or ""))
-    # The event is kept for a while; whom it was about is known to the ledger alone.
-    type(event).objects.filter(pk=event.pk).update(data={**event.data, "email": ""})
+def repeated(lead: Lead, purpose: str, *, granted: bool, at: datetime | None = None) -> ConsentGiven:
+    """Return a statement in the words of the one before, where there is one."""
+    given = ConsentGiven(purpose, granted=granted, at=at)
+    last = Consent.objects.filter(lead=lead, purpose=purpose).order_by("-at", "-pk").first()
+    return replace(given, wording=last.wording, version=last.version, locale=last.locale) if last else given
 
 
 def told_connectors(lead: Lead) -> list[Connector]:

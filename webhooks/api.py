@@ -2,16 +2,26 @@
 
 from typing import Any
 
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from gateway.addresses import client_address, whole_address
 from gateway.api import ApiView
 from gateway.problems import Problem
+from integrations.connections import event_source
+from integrations.providers.base import EventSource, Received
+from integrations.providers.errors import BadSignature
+from runtime.clock import db_now
+from webhooks.models import Source
 from webhooks.services import inbound_event_receive, source_of
+from webhooks.told import message_receive
 
 BODY_MAX_BYTES = 256 * 1024
+"""For events of systems that are no connectors; what vendors send may be as large as any body."""
 _LONGEST_TOKEN = 100
 
 
@@ -23,23 +33,66 @@ class ReceivedSerializer(serializers.Serializer[Any]):
 
 
 class InboundView(ApiView):
-    """`POST /v1/webhooks/in/{token}`: an event; the token in the address is the sender's credential."""
+    """`POST /v1/webhooks/in/{token}`: an event; the token in the address is the sender's credential.
+
+    Where it belongs to a connector, the vendor's own requests come here: signed, and answered, in its own way.
+    """
 
     authentication_classes = []
     permission_classes = []
+    own_problems = frozenset({"401"})
+
+    @extend_schema(exclude=True)  # for vendors alone, who know it already
+    def get(self, request: Request, token: str) -> HttpResponse:
+        """Tell a vendor that looks first whether anybody is here; addresses of other senders take no GET."""
+        speaks = _speaks(_source(token))
+        if speaks is None or not speaks.is_probed:
+            raise MethodNotAllowed("GET")
+        return HttpResponse(content_type="text/plain")
 
     @extend_schema(
         operation_id="webhooks_in", request={"application/json": dict[str, Any]}, responses={202: ReceivedSerializer}
     )
-    def post(self, request: Request, token: str) -> Response:
-        """Store an event; it is processed afterwards."""
+    def post(self, request: Request, token: str) -> HttpResponse:
+        """Store an event; it is processed afterwards. A connector's vendor sends, and is answered, in its own way."""
+        source = _source(token)
+        if speaks := _speaks(source):
+            return _take(request, source, speaks, token)
         raw = _body(request)
-        source = source_of(token) if len(token) <= _LONGEST_TOKEN else None
-        if source is None:
-            raise Problem(404, "not_found", "Nothing was found here.", "There is no such webhook address.")
         header_id = request.META.get("HTTP_WEBHOOK_ID")
         event, is_duplicate = inbound_event_receive(source=source, raw=raw, header_id=header_id)
         return Response({"id": str(event.pk), "duplicate": is_duplicate}, status=202)
+
+
+def _source(token: str) -> Source:
+    source = source_of(token) if len(token) <= _LONGEST_TOKEN else None
+    if source is None:
+        raise Problem(404, "not_found", "Nothing was found here.", "There is no such webhook address.")
+    return source
+
+
+def _speaks(source: Source) -> EventSource | None:
+    """Return how a connector's vendor speaks; None where the source is no connector's."""
+    if source.connector is None:
+        return None
+    if (speaks := event_source(source.connector)) is None:
+        raise Problem(404, "not_found", "Nothing was found here.", "There is no such webhook address.")
+    return speaks
+
+
+def _take(request: Request, source: Source, speaks: EventSource, token: str) -> HttpResponse:
+    """Answer a connector's vendor."""
+    plain = request._request
+    received = Received(
+        method=plain.method or "", url=whole_address(plain.META), headers=plain.headers, body=plain.body, now=db_now()
+    )
+    sender = client_address(plain.META)
+    try:
+        heard = message_receive(source=source, speaks=speaks, token=token, received=received, sender=sender)
+    except BadSignature as err:
+        # What was wrong with it helps whoever set it up, on the connector's page, and whoever tries to get in, here.
+        raise Problem(401, "bad_signature", "The message does not prove where it comes from.") from err
+    return HttpResponse(heard.body, status=heard.status, content_type=heard.content_type or "text/plain")
 
 
 def _body(request: Request) -> bytes:

@@ -12,12 +12,14 @@ class WebhooksConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the work on inbound events known to the workers."""
-        from runtime import audit, retention
+        from runtime import audit, retention, rotation
         from runtime.jobs import Kind, register
         from webhooks import jobs, personal, services
         from webhooks.models import Source
 
-        audit.track(Source, hidden=("token_digest",))
+        noise = ("heard_at", "refused", "refused_at", "refused_because")
+        audit.track(Source, hidden=("token_digest", "token_before", "sealed"), ignored=noise)
+        rotation.register("webhooks.Source", ("sealed",))
         register(Kind(services.KIND, jobs.look, jobs.run))
         personal.register()
         said = "Events that other systems sent and that were dealt with; one that comes again later is a new one."

@@ -1,5 +1,6 @@
 """Turns inbound events into domain events."""
 
+import json
 from datetime import datetime, timedelta
 
 import structlog
@@ -9,7 +10,7 @@ from gateway.parsing import loads
 from runtime import events
 from runtime.clock import db_now
 from runtime.jobs import Look
-from webhooks import reading
+from webhooks import reading, told
 from webhooks.models import InboundEvent
 
 log = structlog.get_logger(__name__)
@@ -38,7 +39,7 @@ def run(id: str) -> None:
 def inbound_event_process(event: InboundEvent) -> None:
     """Publish the domain event of a claimed row; publishing and settling commit together, so it happens once."""
     try:
-        read = reading.read(event.source.name, loads(event.body.encode()))
+        read = _read(event)
     except reading.Unreadable as err:
         InboundEvent.objects.settle(event, state=InboundEvent.State.NEEDS_YOU, reason=str(err)[:_LONGEST_REASON])
         return
@@ -49,6 +50,18 @@ def inbound_event_process(event: InboundEvent) -> None:
         )
         if not settled:  # The lease ran out and another worker has it: what was published here must not be seen.
             transaction.set_rollback(True)
+
+
+def _read(event: InboundEvent) -> reading.Reading:
+    """Return what an event means. Raises: Unreadable."""
+    source = event.source
+    if source.connector is None:
+        return reading.read(str(source), loads(event.body.encode()))
+    try:
+        body = json.loads(event.body)
+    except ValueError:
+        body = None
+    return told.read(source.connector, body)
 
 
 def _try_later(event: InboundEvent, error: str) -> None:

@@ -52,12 +52,12 @@ def dedupe_key(header_id: str | None, body: Any, raw: bytes) -> str:
     An `id` counts only beside the event's name: alone it may as well be the order's, which has many events.
     """
     if header_id:
-        return _bounded("header:", header_id)
+        return bounded("header:", header_id)
     fields = body if isinstance(body, dict) else {}
     if event_id := _text(fields.get("event_id")):
-        return _bounded("body:", event_id)
+        return bounded("body:", event_id)
     if (id := _text(fields.get("id"))) and (name := event_name(fields)):
-        return _bounded("body:", f"{name}:{id}")
+        return bounded("body:", f"{name}:{id}")
     return "sha256:" + hashlib.sha256(raw).hexdigest()
 
 
@@ -109,7 +109,7 @@ def _text(value: Any) -> str:
     return str(value).strip()[:LONGEST_VALUE]
 
 
-def _bounded(prefix: str, id: str) -> str:
+def bounded(prefix: str, id: str) -> str:
     """Return a key that fits its column: an id that is long or strange is stored as its digest."""
     if _VISIBLE.fullmatch(id) and len(prefix) + len(id) <= LONGEST_KEY:
         return prefix + id

@@ -1,7 +1,6 @@
-"""Sources of events, and receiving from them."""
+"""Receiving events from systems that are no connectors, and processing events again."""
 
 from datetime import timedelta
-from hmac import compare_digest
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -9,31 +8,18 @@ from django.db.models import F
 from gateway.parsing import loads
 from runtime.clock import db_now
 from runtime.periodic import prune
-from runtime.secrets import Secret
 from runtime.wakeups import wake
-from webhooks import reading, tokens
+from webhooks import reading
 from webhooks.models import InboundEvent, Source
-
-KIND = "inbound_event"
-
-
-def source_create(*, name: str, is_demo: bool = False) -> tuple[Source, Secret]:
-    """Return a new source and the token of its address, which is told only now."""
-    token = tokens.generate()
-    return Source.objects.create(name=name, token_digest=tokens.digest(token), is_demo=is_demo), token
+from webhooks.sources import source_create as source_create
+from webhooks.sources import source_of as source_of
+from webhooks.told import KIND as KIND
 
 
 def prune_inbound(*, days: int) -> int:
     """Delete events that were dealt with and are older than so many days; return how many went."""
     processed = InboundEvent.objects.filter(state=InboundEvent.State.PROCESSED)
     return prune(processed.filter(received_at__lt=db_now() - timedelta(days=days)))
-
-
-def source_of(token: str) -> Source | None:
-    """Return the active source that a token belongs to."""
-    digest = tokens.digest(token)
-    source = Source.objects.filter(token_digest=digest, is_active=True).first()
-    return source if source and compare_digest(source.token_digest, digest) else None
 
 
 def inbound_event_receive(*, source: Source, raw: bytes, header_id: str | None = None) -> tuple[InboundEvent, bool]:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Count
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -110,7 +111,7 @@ def _deliveries(request: HttpRequest) -> list[Cause]:
 def _events() -> list[Cause]:
     groups = (
         InboundEvent.objects.filter(state=InboundEvent.State.NEEDS_YOU)
-        .values("source", "source__name", "reason")
+        .values("source", "reason", called=Coalesce("source__connector__name", "source__name"))
         .annotate(count=Count("pk"))
         .order_by("-count")[:10]
     )
@@ -118,7 +119,7 @@ def _events() -> list[Cause]:
     for group in groups:
         address = _list("webhooks_inboundevent", state__exact="needs_you", source__id__exact=group["source"])
         events = counted(group["count"], "event")
-        words = f"{events} from {group['source__name']} could not be read: {group['reason'] or 'no reason was given'}"
+        words = f"{events} from {group['called']} could not be read: {group['reason'] or 'no reason was given'}"
         found.append(Cause(_ended(words), [Link(f"See the {events}", address)]))
     return found
 

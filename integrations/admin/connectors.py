@@ -12,6 +12,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from integrations import rule_forms, services, syncs, trials
+from integrations.admin.cards import cards
 from integrations.admin.vendors import ProviderPageAdmin
 from integrations.forms import address_refusal, connector_fieldsets, connector_form
 from integrations.models import Connector, ConnectorState, Delivery
@@ -101,6 +102,7 @@ class ConnectorAdmin(ProviderPageAdmin):
     list_select_related = ("status",)
     search_fields = ("name", "base_url")
     empty_words = "No system is connected yet. Store its key under Credentials first, then connect it here."
+    change_form_template = "integrations/connector.html"
     buttons = ("test", "pause", "resume")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connector]:
@@ -226,7 +228,7 @@ class ConnectorAdmin(ProviderPageAdmin):
             if request.user.has_perm(app_model.replace("_", ".view_")):
                 address = f"{reverse(f'admin:{app_model}_changelist')}?connector__id__exact={record.pk}"
                 links.append({"label": label, "address": address})
-        return {"links": links, "page_state": connector_state(record)}
+        return {"links": links, "page_state": connector_state(record), "cards": cards(request, record)}
 
     @button("Test connection", is_primary=True)
     def test(self, request: HttpRequest, connector: Connector) -> None:

@@ -20,6 +20,8 @@ _CAPABILITY_WORDS = {
     "schema": "tells its fields",
     "inventory": "knows stock",
     "orders": "knows orders",
+    "events": "tells what happened",
+    "changes": "is asked what happened",
 }
 
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from integrations.providers.contacts import Contact, Outcome
 from integrations.providers.facts import (
@@ -113,6 +113,15 @@ class EventSource(ABC):
     """Tells by itself what has happened, in requests that it signs. Both methods are pure."""
 
     acknowledgement: ClassVar[Acknowledgement] = Acknowledgement()
+    proof: ClassVar[Literal["theirs", "client_secret", "ours", "address"]] = "theirs"
+    """What its requests prove themselves by: a secret that the vendor shows, the secret of the app we sign in as,
+    one that we make up and that is entered there, or the secret address alone (the last part of `Received.url`)."""
+    proof_words: ClassVar[str] = ""
+    """What that secret is called there and where it stands, for a person who looks for it."""
+    event_steps: ClassVar[tuple[str, ...]] = ()
+    """What to press and tick there so that it tells us, one step each."""
+    is_probed: ClassVar[bool] = False
+    """Whether it looks by GET first if there is anybody at the address."""
 
     @abstractmethod
     def verify(self, received: Received, secrets: Sequence[str]) -> None:

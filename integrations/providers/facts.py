@@ -119,7 +119,8 @@ class VendorEvent:
     `type` is one of EVENT_TYPES; `subject` says what it is about as `order:1001`, `stock:LAMP-01`, `product:LAMP-01`,
     or `contact:<the vendor's id>`, never as an address; `dedupe_id` is the same each time the vendor tells of it.
     `data` holds texts alone, as far as the vendor tells: `{"order_number", "record_id", "tracking_number", "carrier",
-    "sku", "available", "email", "purpose"}`. `email` is there for events about a contact alone.
+    "sku", "available", "email", "purpose", "confirmed"}`. `email` is there for events about a contact alone;
+    `confirmed` is "yes" where somebody who subscribed has confirmed that by a mail (double opt-in).
     """
 
     type: str

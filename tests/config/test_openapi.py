@@ -89,6 +89,14 @@ def test_each_credential_is_named_and_each_operation_says_which_it_takes(descrip
     assert {scheme for kinds in taken.values() for scheme in kinds} == set(schemes)
 
 
+def test_only_what_vendors_sign_may_be_signed_badly(operations):
+    def codes(name):
+        return set(operations[name]["responses"]["401"]["content"]["application/problem+json"]["examples"])
+
+    assert codes("POST /v1/webhooks/in/{token}") == {"bad_signature"}
+    assert "bad_signature" not in codes("POST /v1/leads")
+
+
 def test_what_takes_an_idempotency_key_says_so(operations):
     taking = {
         name

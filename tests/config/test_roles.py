@@ -14,7 +14,7 @@ from gateway import people, roles
 from gateway.models import User
 from gateway.roles import ADMINISTRATOR, ANALYST, CONNECTOR_MANAGER, ROLES, VIEWER
 from tests.config.admin_rows import HOSTILE, hostile_rows
-from tests.factories import UserFactory
+from tests.factories import ConnectorFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -129,7 +129,14 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
     "engine.Faq": edited(ALL, {A, M}, action__delete_selected={A, M}),
     "engine.Conversation": record(A, M, N),
     "runtime.Retention": edited({A}, {A}, add=NOBODY, delete=NOBODY),
-    "webhooks.Source": edited({A, M, V}, {A, M}, delete=NOBODY),
+    "webhooks.Source": edited(
+        {A, M, V},
+        {A, M},
+        delete=NOBODY,
+        press__new_address={A, M},
+        press__end_overlap={A, M},
+        url__webhooks_source_make={A, M},
+    ),
     "webhooks.InboundEvent": record(A, M, press__process_again={A, M}, action__process_selected_again={A, M}),
     "gateway.Client": edited(
         {A, M, V},
@@ -183,6 +190,7 @@ CALLS: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
     "leads_export_progress": ("get", lambda row: (row.pk,), {}),
     "leads_export_download": ("get", lambda row: (row.pk, "token"), {}),
     "leads_export_dictionary": ("get", lambda row: (row.pk,), {}),
+    "webhooks_source_make": ("post", lambda row: (ConnectorFactory().pk,), {}),
     "auth_user_password_change": ("get", lambda row: (row.pk,), {}),
 }
 

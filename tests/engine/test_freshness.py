@@ -17,6 +17,7 @@ def forgotten(monkeypatch):
     [
         ("order.shipped", "order:s00042", {("order", "s00042"), ("order", "S00042")}),
         ("stock.changed", "stock:mug-red", {("stock", "mug-red"), ("stock", "MUG-RED")}),
+        ("product.changed", "product:MUG-RED", {("stock", "MUG-RED")}),
         ("order.shipped", "", set()),
         ("order.shipped", "order:", set()),
         ("lead.captured", "lead:1", set()),

@@ -70,7 +70,8 @@ def test_a_key_that_can_not_be_one_is_refused(key, name):
 def test_the_page_to_choose_from_promises_only_what_is_made_use_of(admin_client):
     page = admin_client.get("/admin/integrations/connector/add/").content.decode()
     assert "knows orders" in page
-    assert "tells what happened" not in page
+    assert "tells what happened" in page
+    assert "does what you define" not in page
 
 
 def test_a_new_provider_needs_no_installation():

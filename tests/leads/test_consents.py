@@ -17,6 +17,7 @@ from leads.capture import lead_capture
 from leads.consents import ConsentGiven, InForce, legal_call
 from leads.models import Activity, Consent
 from leads.services import LeadData, deliveries_of
+from leads.vendor_consents import UNSUBSCRIBED
 from runtime import events
 from runtime.clock import db_now
 from runtime.hashes import person_hash
@@ -186,7 +187,7 @@ class TestApi:
 
 class TestVendorsWord:
     def told(self, **data):
-        event = events.publish(consents.UNSUBSCRIBED, "", {"source": "Mail system", **data})
+        event = events.publish(UNSUBSCRIBED, "", {"source": "Mail system", **data})
         events.WORK.run(str(event.pk))
         return Event.objects.get(pk=event.pk)
 
@@ -206,7 +207,7 @@ class TestVendorsWord:
 
     def test_a_webhook_of_that_name_is_understood(self):
         reading = read("Mail system", {"event": "contact_unsubscribed", "email_address": "anna@example.com"})
-        assert (reading.type, reading.data["email"]) == (consents.UNSUBSCRIBED, "anna@example.com")
+        assert (reading.type, reading.data["email"]) == (UNSUBSCRIBED, "anna@example.com")
 
     def test_no_other_event_keeps_an_address(self):
         assert "email" not in read("Shop", {"event": "order_shipped", "email": "anna@example.com"}).data

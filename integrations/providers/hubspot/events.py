@@ -20,6 +20,7 @@ _TYPES = {
     **dict.fromkeys(("deletion", "privacyDeletion"), "contact.deleted"),
 }
 _CONTACTS = "0-1"
+_OPTED_OUT = "hs_email_optout"
 
 
 def verify(received: Received, secrets: Sequence[str]) -> None:
@@ -54,13 +55,18 @@ def _event(item: Any) -> VendorEvent | None:
     if not is_contact or what not in _TYPES or not all(type(number) is int for number in numbers):
         return None
     record, event, subscription = (str(number)[:40] for number in numbers)
+    has_left = what == "propertyChange" and item.get("propertyName") == _OPTED_OUT and _is_true(item)
     return VendorEvent(
-        type=_TYPES[what],
+        type="contact.unsubscribed" if has_left else _TYPES[what],
         subject=f"contact:{record}",
         dedupe_id=f"{event}-{subscription}",
         occurred_at=_moment(str(item.get("occurredAt"))),
         data={"record_id": record},
     )
+
+
+def _is_true(item: Mapping[str, Any]) -> bool:
+    return str(item.get("propertyValue")).lower() == "true"
 
 
 def _moment(milliseconds: str) -> datetime | None:

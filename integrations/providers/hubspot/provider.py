@@ -56,6 +56,13 @@ class HubSpot(Provider, ContactSink, ContactEraser, EventSource, SchemaSource):
         "phone": "phone",
         "company": "company",
     }
+    proof = "client_secret"
+    proof_words = "It is the app’s client secret, under Auth in the app’s settings at HubSpot."
+    event_steps = (
+        "Open the app that this connector signs in as, and its Webhooks. Enter the address as target URL.",
+        "Subscribe to contacts: created, deleted, deleted for privacy, merged, restored.",
+        "Subscribe to changes of the property hs_email_optout: it tells who has unsubscribed from all mails.",
+    )
 
     @classmethod
     def limits(cls, reply: Reply) -> Limits | None:

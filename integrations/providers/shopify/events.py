@@ -75,7 +75,8 @@ def _contact(topic: str, body: Mapping[str, Any]) -> _Told:
         consent = body.get("email_marketing_consent")
         state = _word(consent.get("state")) if isinstance(consent, dict) else ""
         type, id, email = _CONSENTS.get(state), _word(body.get("customer_id")), _word(body.get("email_address"))
-        data = {"purpose": "email_marketing"}
+        confirmed = isinstance(consent, dict) and consent.get("opt_in_level") == "confirmed_opt_in"
+        data = {"purpose": "email_marketing", "confirmed": "yes" if confirmed and state == "subscribed" else ""}
     if type is None or not id:
         return None
     return type, f"contact:{id}", data | {"record_id": id, "email": email.lower()}

@@ -43,6 +43,11 @@ class Shopify(
     effect = "upsert"
     max_in_flight = 2
     default_mapping: ClassVar[Mapping[str, str]] = {"firstName": "first_name", "lastName": "last_name"}
+    proof_words = "It is the app’s API secret key; under Settings → Notifications, the one shown beneath the webhooks."
+    event_steps = (
+        "Open Settings → Notifications → Webhooks, or those of the app. Enter the address, format JSON.",
+        "Do so for what becomes of orders, products and customers, and for customers’ email marketing consent.",
+    )
 
     @classmethod
     def limits(cls, reply: base.Reply) -> base.Limits | None:

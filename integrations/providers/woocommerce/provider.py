@@ -41,6 +41,13 @@ class WooCommerce(
     max_in_flight = 2
     # A webhook is taken as good at its making only if it is answered with 200.
     acknowledgement = base.Acknowledgement(status=200)
+    proof = "ours"
+    proof_words = "Enter it as the secret of each webhook."
+    event_steps = (
+        "In WordPress, open WooCommerce → Settings → Advanced → Webhooks and add one for each topic you need: order"
+        " created and updated, product updated, customer created, updated and deleted.",
+        "Status “Active”, the address as delivery URL. The test call made on saving is refused; what follows is taken.",
+    )
 
     def check(self) -> base.Check:
         """Read an order, an article and the currency, which need the rights that look-ups need."""
