@@ -12,7 +12,7 @@ from integrations.guard import GuardedSession
 from integrations.models import Connector, Credential
 from integrations.providers.base import LOOKED_UP, EventSource, Provider, Reply
 from integrations.providers.errors import Misconfigured
-from integrations.providers.registry import PROVIDERS, provider_class
+from integrations.providers.registry import PROVIDERS, class_of
 from integrations.quota import Quota, Window
 from integrations.renewal import SignedIn
 
@@ -38,7 +38,7 @@ def open_provider(
     Raises: EgressDenied, Misconfigured, NotAuthorised.
     """
     try:
-        provider = provider_class(connector.provider)
+        provider = class_of(connector)
     except KeyError as err:
         raise Misconfigured(f"There is no provider {connector.provider!r}.") from err
     credential = connector.credential
@@ -71,7 +71,7 @@ def event_source(connector: Connector) -> EventSource | None:
     """Return what checks and reads the requests that a connector's vendor sends by itself; None where it sends none."""
     if connector.provider not in PROVIDERS:
         return None
-    provider = provider_class(connector.provider)(_NoWayOut(), connector.config)
+    provider = class_of(connector)(_NoWayOut(), connector.config)
     return provider if isinstance(provider, EventSource) else None
 
 
@@ -111,13 +111,13 @@ def window_of(connector: Connector) -> Window | None:
     """Return the limit that a connector keeps to: its own, or what is usual for the vendor."""
     if connector.quota.get("requests"):
         return Window(int(connector.quota["requests"]), float(connector.quota["seconds"]))
-    usual = provider_class(connector.provider).quota
+    usual = class_of(connector).quota
     return Window(*usual) if usual else None
 
 
 def daily_of(connector: Connector) -> int | None:
     """Return how many requests a day a connector keeps to, where that is known without asking."""
-    return connector.quota.get("daily") or provider_class(connector.provider).daily_quota
+    return connector.quota.get("daily") or class_of(connector).daily_quota
 
 
 def quota_of(connector: Connector) -> Quota:
@@ -132,4 +132,4 @@ def quota_of(connector: Connector) -> Quota:
 
 def in_flight_of(connector: Connector) -> int:
     """Return how many calls a connector has under way at once."""
-    return connector.max_in_flight or provider_class(connector.provider).max_in_flight
+    return connector.max_in_flight or class_of(connector).max_in_flight

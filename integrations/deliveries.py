@@ -15,7 +15,7 @@ from integrations.erasures import erase as erase
 from integrations.models import Connector, ConnectorState, Delivery
 from integrations.providers import errors
 from integrations.providers.base import Confirmer, Contact, Kind, Outcome
-from integrations.providers.registry import provider_class
+from integrations.providers.registry import class_of
 from integrations.resending import send_again as send_again
 from integrations.resending import send_again_all as send_again_all
 from integrations.settling import UNANSWERED_WAIT, give_back, supersede_older
@@ -43,7 +43,7 @@ class Results:
         self, connector: Connector, calls: CallLog | None = None, contacts: Mapping[uuid.UUID, Contact] | None = None
     ) -> None:
         self._connector = connector
-        self._provider = provider_class(connector.provider)
+        self._provider = class_of(connector)
         self._calls = calls
         # Who each delivery told the vendor of: if they were erased meanwhile, only this call still knows.
         self._contacts = contacts or {}

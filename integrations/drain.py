@@ -22,7 +22,7 @@ from integrations.packing import Packer
 from integrations.parcels import CALL_SECONDS, Inquiry, Parcel
 from integrations.providers import errors
 from integrations.providers.base import Confirmer, Outcome
-from integrations.providers.registry import provider_class
+from integrations.providers.registry import class_of
 from runtime import jobs, wakeups
 from runtime.clock import db_now
 
@@ -68,7 +68,7 @@ class Turn:
         self._connector = connector
         self._lease = lease
         self._ends_at = ends_at
-        self._provider_class = provider_class(connector.provider)
+        self._provider_class = class_of(connector)
         self._asks = issubclass(self._provider_class, Confirmer)
         self._in_flight = in_flight_of(connector)
         self._backfill_at_most = self._in_flight * self._provider_class.batch_size

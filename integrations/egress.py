@@ -262,6 +262,7 @@ class Session:
         headers: Mapping[str, str] | None = None,
         items: int = 1,
         max_bytes: int = 1_000_000,
+        logged_path: str = "",
     ) -> Reply:
         """Send one request and return the reply, whatever its status; after a 401 once more with a renewed credential.
 
@@ -273,7 +274,7 @@ class Session:
         def send() -> Reply:
             sent = {**_standing_headers(content_type), **(headers or {}), **self._authorise()}
             request = _request(method, url, sent, content)
-            return self._logged(request, purpose, items, content, max_bytes)
+            return self._logged(request, purpose, items, content, max_bytes, logged_path)
 
         reply = send()
         if reply.status == 401 and self._renew is not None and self._renew():
@@ -292,7 +293,9 @@ class Session:
         except (httpx2.InvalidURL, UnicodeError) as err:
             raise errors.EgressDenied("A request's path must be percent-encoded.") from err
 
-    def _logged(self, request: httpx2.Request, purpose: str, items: int, content: bytes, max_bytes: int) -> Reply:
+    def _logged(
+        self, request: httpx2.Request, purpose: str, items: int, content: bytes, max_bytes: int, logged_path: str
+    ) -> Reply:
         started = time.perf_counter()
         reply: Reply | None = None
         failure: errors.ProviderError | None = None
@@ -305,7 +308,7 @@ class Session:
             self._calls.record(
                 purpose=purpose,
                 method=request.method,
-                url=str(request.url),
+                url=self._shown(request.url, logged_path),
                 items=items,
                 request_body=content,
                 duration_ms=(time.perf_counter() - started) * 1000,
@@ -313,6 +316,13 @@ class Session:
                 failure=failure,
             )
         return reply
+
+    def _shown(self, url: httpx2.URL, logged_path: str) -> str:
+        if not logged_path:
+            return str(url)
+        query = url.query.decode("ascii")
+        base = str(self._base.copy_with(raw_path=self._base_path.encode("ascii"))).rstrip("/")
+        return f"{base}{logged_path}{'?' if query else ''}{query}"
 
     def _send(self, request: httpx2.Request, max_bytes: int) -> Reply:
         now = time.monotonic()

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from integrations import outbox, subjects
 from integrations.models import Connector, Delivery
 from integrations.providers.base import Contact, ContactEraser
-from integrations.providers.registry import PROVIDERS, provider_class
+from integrations.providers.registry import is_able
 from runtime import secrets, wakeups
 
 State = Delivery.State
@@ -57,8 +57,7 @@ def _by_ability(connectors: QuerySet[Connector]) -> tuple[list[Connector], list[
     able: list[Connector] = []
     unable: list[Connector] = []
     for connector in connectors:
-        is_able = connector.provider in PROVIDERS and issubclass(provider_class(connector.provider), ContactEraser)
-        (able if is_able else unable).append(connector)
+        (able if is_able(connector, ContactEraser) else unable).append(connector)
     return able, unable
 
 

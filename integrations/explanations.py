@@ -2,7 +2,7 @@
 
 from integrations.models import Delivery
 from integrations.outbox import ERASE
-from integrations.providers.registry import PROVIDERS, provider_class
+from integrations.providers.registry import PROVIDERS, class_of
 
 State = Delivery.State
 
@@ -141,7 +141,7 @@ def _may_arrive_twice(delivery: Delivery) -> bool:
 
 
 def _effect(delivery: Delivery) -> str:
-    provider = provider_class(delivery.connector.provider)
+    provider = class_of(delivery.connector)
     return "keyed" if provider.has_idempotency_key else provider.effect
 
 

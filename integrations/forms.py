@@ -82,7 +82,9 @@ class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class
         if "credential" in self.fields:
             mine = Credential.objects.filter(provider=self.provider_class.key).order_by("name")
             self.fields["credential"].queryset = mine  # type: ignore[attr-defined]
-            self.fields["credential"].required = self.provider_class.auth != "none"
+            # Where the connector itself says how its key travels, `clean` knows whether there is one.
+            is_chosen = "auth" in self.provider_class.config_form.base_fields
+            self.fields["credential"].required = not is_chosen and self.provider_class.auth != "none"
 
     def _fill(self, config: Mapping[str, Any], lead_filter: Filter) -> None:
         for name, value in config.items():
@@ -102,6 +104,9 @@ class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class
         """Refuse a credential that is kept for another host."""
         values = super().clean() or self.cleaned_data
         credential, url = values.get("credential"), values.get("base_url")
+        needs_key = self.provider_class.configured(self._config(values)).auth != "none"
+        if needs_key and not credential and "credential" in self.fields and "credential" not in self.errors:
+            self.add_error("credential", "Choose the key that is sent there.")
         if credential and not url and "base_url" not in self.errors:
             url = values["base_url"] = f"https://{credential.host}"
         elif not url and "base_url" in self.fields and "base_url" not in self.errors:
@@ -115,12 +120,18 @@ class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class
     def save(self, commit: bool = True) -> Connector:
         """Put the provider's own fields and the filter where they are kept."""
         values = self.cleaned_data
-        own = {name.removeprefix(CONFIG): value for name, value in values.items() if name.startswith(CONFIG)}
-        self.instance.config = {name: value for name, value in own.items() if value not in (None, "")}
+        self.instance.config = self._config(values)
         if "rules" in values:
             self.instance.lead_filter = values["rules"]
         connector: Connector = super().save(commit)
         return connector
+
+    def _config(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings as they are kept: the provider's own fields, and what other pages put there."""
+        asked = self.provider_class.config_form.base_fields
+        others = {name: value for name, value in self.instance.config.items() if name not in asked}
+        own = {name.removeprefix(CONFIG): value for name, value in values.items() if name.startswith(CONFIG)}
+        return {**others, **{name: value for name, value in own.items() if value not in (None, "")}}
 
 
 def operation_choices(provider: type[Provider]) -> list[tuple[str, str]]:

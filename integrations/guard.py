@@ -57,6 +57,7 @@ class GuardedSession:
         headers: Mapping[str, str] | None = None,
         items: int = 1,
         max_bytes: int = 1_000_000,
+        logged_path: str = "",
     ) -> Reply:
         """Send one request when it is allowed. Raises: errors.Held, and what the session raises."""
         self._await_turn()
@@ -73,6 +74,7 @@ class GuardedSession:
                 headers=headers,
                 items=items,
                 max_bytes=max_bytes,
+                logged_path=logged_path,
             )
         except errors.OutcomeUnknown:
             if self._counts_silence:

@@ -16,7 +16,7 @@ from integrations.metrics import LOOKUPS
 from integrations.models import Connector
 from integrations.providers import errors
 from integrations.providers.base import Customer, CustomerSource, InventorySource, Order, OrderSource, Provider, Stock
-from integrations.providers.registry import PROVIDERS, provider_class
+from integrations.providers.registry import PROVIDERS, is_able, provider_class
 from integrations.services import NEEDS_REAUTH, connector_note, connector_pause
 from integrations.single_flight import NoTimeError, OthersFailedError, ask_once, cache_delete, cache_get, cache_set
 from runtime.clock import db_now
@@ -160,7 +160,8 @@ def _ask_connectors(kind: _Kind, wanted: str, ends_at: float) -> _Entry:
 def _sources(kind: _Kind) -> Iterator[Connector]:
     able = [key for key in PROVIDERS if issubclass(provider_class(key), kind.capability)]
     working = Connector.objects.filter(is_active=True, provider__in=able, status__paused_at=None)
-    return iter(working.select_related("credential").order_by("lookup_order", "name"))
+    ordered = working.select_related("credential").order_by("lookup_order", "name")
+    return (connector for connector in ordered if is_able(connector, kind.capability))
 
 
 def _ask(kind: _Kind, connector: Connector, wanted: str, ends_at: float) -> Any:

@@ -111,7 +111,21 @@ def map_fields(mapping: Mapping[str, str], values: Mapping[str, Any]) -> dict[st
 
 def map_rows(rows: Iterable[Row], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the vendor's fields with their values; empty ones are left out. Raises: Misconfigured with the field."""
+    return _mapped(rows, values, time.monotonic() + MOST_SECONDS)
+
+
+def map_each(rows: Sequence[Row], records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the fields of several records, which together may take as long as one. Raises: Misconfigured."""
     ends_at = time.monotonic() + MOST_SECONDS
+    return [_mapped(rows, record, ends_at) for record in records]
+
+
+def evaluate(name: str, expression: str, values: Any) -> Any:
+    """Return what an expression finds in JSON values. Raises: Misconfigured that names it by `name`."""
+    return _evaluate(name, expression, values, time.monotonic() + MOST_SECONDS)
+
+
+def _mapped(rows: Iterable[Row], values: Mapping[str, Any], ends_at: float) -> dict[str, Any]:
     fields = {}
     for row in rows:
         value = _value(row, values, ends_at)

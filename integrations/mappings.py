@@ -10,7 +10,7 @@ from django.db.models import Max
 from integrations.mapping import Row, check_rows, map_rows, rows_of
 from integrations.models import Connector, MappingVersion
 from integrations.providers import errors
-from integrations.providers.registry import PROVIDERS, provider_class
+from integrations.providers.registry import PROVIDERS, class_of
 from runtime.clock import db_now
 
 State = MappingVersion.State
@@ -40,7 +40,7 @@ def prepare(connectors: Iterable[Connector], operation: str = UPSERT) -> None:
 def usual_rows(connector: Connector) -> list[Row]:
     """Return the rows that a connector begins with."""
     known = connector.provider in PROVIDERS
-    return rows_of(provider_class(connector.provider).default_mapping) if known else []
+    return rows_of(class_of(connector).default_mapping) if known else []
 
 
 def rows(version: MappingVersion) -> list[Row]:

@@ -14,7 +14,7 @@ from integrations.outbox import ERASE, LeftOut
 from integrations.parcels import Parcel
 from integrations.providers import errors
 from integrations.providers.base import Contact, Outcome, Provider
-from integrations.providers.registry import provider_class
+from integrations.providers.registry import class_of
 from integrations.settling import UNANSWERED_WAIT
 from runtime import secrets
 from runtime.clock import db_now
@@ -41,7 +41,7 @@ class Packer:
 
     def __init__(self, connector: Connector) -> None:
         self._connector = connector
-        self._provider: type[Provider] = provider_class(connector.provider)
+        self._provider: type[Provider] = class_of(connector)
 
     def pack(self, batch: Sequence[Delivery]) -> Parcel | None:
         """Return a parcel of deliveries of one operation, or None where none of them can be sent."""

@@ -10,7 +10,7 @@ from integrations.connections import open_provider
 from integrations.models import Connector
 from integrations.providers import errors
 from integrations.providers.base import SchemaSource, VendorField
-from integrations.providers.registry import PROVIDERS, provider_class
+from integrations.providers.registry import is_able
 from integrations.services import connector_note
 from integrations.single_flight import cache_get, cache_set
 
@@ -22,7 +22,7 @@ _CACHE_VERSION = 1
 
 def can_tell(connector: Connector) -> bool:
     """Tell whether the vendor can say which fields it has."""
-    return connector.provider in PROVIDERS and issubclass(provider_class(connector.provider), SchemaSource)
+    return is_able(connector, SchemaSource)
 
 
 def fields_of(connector: Connector, *, anew: bool = False) -> list[VendorField]:

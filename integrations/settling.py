@@ -11,7 +11,7 @@ from django.db.models.functions import Greatest
 from integrations import outbox, retries
 from integrations.egress import TOTAL_SECONDS
 from integrations.models import Connector, Delivery
-from integrations.providers.registry import provider_class
+from integrations.providers.registry import class_of
 from runtime.clock import db_now
 
 State = Delivery.State
@@ -54,7 +54,7 @@ def recover_lapsed(connector: Connector) -> None:
     policy, now = retries.Policy.of(connector.retry_policy), db_now()
     told: dict[str, Any] = {"reason": "sender_vanished"}
     due_at = now
-    if provider_class(connector.provider).effect != "upsert":
+    if class_of(connector).effect != "upsert":
         told["unanswered_at"], due_at = now, now + UNANSWERED_WAIT
     for delivery in Delivery.objects.filter(connector=connector).lapsed(now):
         tries = delivery.tries + 1

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from integrations.models import Connector
 from integrations.providers.base import Contact, Outcome, SubscriberSink
-from integrations.providers.registry import provider_class
+from integrations.providers.registry import class_of
 
 SUBSCRIBE = "subscribe"
 NO_CONSENT = "no_consent"
@@ -13,7 +13,7 @@ NO_CONSENT = "no_consent"
 
 def purpose_of(connector: Connector) -> str:
     """Return the purpose that a connector's subscriptions are for."""
-    return str(connector.config.get("purpose") or provider_class(connector.provider).subscription_purpose)
+    return str(connector.config.get("purpose") or class_of(connector).subscription_purpose)
 
 
 def with_statement(connector: Connector, contact: Contact) -> Contact:

@@ -11,7 +11,7 @@ from integrations.connections import quota_of
 from integrations.durations import said
 from integrations.models import Connector, ConnectorState, Delivery, Sweep
 from integrations.providers.base import OPERATIONS
-from integrations.providers.registry import PROVIDERS, provider_class
+from integrations.providers.registry import PROVIDERS, class_of, provider_class
 from integrations.quota import Window
 from integrations.retries import Policy
 from runtime.clock import db_now
@@ -158,7 +158,7 @@ def quota_words(connector: Connector, waiting: int) -> str:
 
 
 def _lasts(connector: Connector, window: Window, left: int, waiting: int) -> str:
-    requests = -(-waiting // provider_class(connector.provider).batch_size)
+    requests = -(-waiting // class_of(connector).batch_size)
     if requests <= left:
         return "; enough for what waits" if waiting else ""
     seconds = requests * window.seconds / window.requests
@@ -219,7 +219,7 @@ _KEYED = "If it gives no answer, the lead is sent again under the same number, s
 
 def silence_sentence(connector: Connector) -> str:
     """Return what happens when a vendor gives no answer: whether a lead may arrive there twice."""
-    provider = provider_class(connector.provider)
+    provider = class_of(connector)
     words = _KEYED if provider.has_idempotency_key else _SILENCES[provider.effect]
     return words.replace("{name}", connector.name)
 

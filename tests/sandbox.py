@@ -23,6 +23,7 @@ KLAVIYO_KEY = "pk_sandbox_klaviyo"
 MAILCHIMP_KEY = "0123456789abcdef-us21"
 SHOPIFY_TOKEN = "shpat_sandbox"
 ODOO_KEY = "odoo-sandbox-key"
+REST_KEY = "sandbox-rest-key"
 SALESFORCE_TOKEN = "00D000000000001!sandbox"
 WOOCOMMERCE_KEY, WOOCOMMERCE_SECRET = "ck_sandbox", "cs_sandbox"
 

@@ -16,8 +16,8 @@ from integrations.admin.cards import cards
 from integrations.admin.vendors import ProviderPageAdmin
 from integrations.forms import address_refusal, connector_fieldsets, connector_form
 from integrations.models import Connector, ConnectorState, Delivery
-from integrations.providers.base import ContactSink
-from integrations.providers.registry import PROVIDERS, provider_class
+from integrations.providers.base import ContactSink, Provider
+from integrations.providers.registry import is_able
 from runtime.admin import button
 from runtime.display import ago, badge, counted
 
@@ -63,10 +63,6 @@ def pause_button(connector: Connector) -> dict[str, str]:
     name = "resume" if is_paused(connector) else "pause"
     address = reverse("admin:integrations_connector_press", args=(connector.pk, name))
     return {"label": name.capitalize(), "address": address, "confirm": ""}
-
-
-def _takes_leads(connector: Connector) -> bool:
-    return connector.provider in PROVIDERS and issubclass(provider_class(connector.provider), ContactSink)
 
 
 _WANTS = ("operations", "lead_filter")
@@ -173,6 +169,10 @@ class ConnectorAdmin(ProviderPageAdmin):
             return JsonResponse({"sentences": err.messages})
         return JsonResponse({"sentences": trials.lead_filter_try(asked).sentences()})
 
+    def provider_of(self, request: HttpRequest, record: Any) -> type[Provider]:
+        """Return the provider with what this connector can do."""
+        return super().provider_of(request, record).configured(record.config if record else {})
+
     def get_fieldsets(self, request: HttpRequest, obj: Connector | None = None) -> Any:
         """Ask what the provider asks; who may only look sees what is stored."""
         if obj is not None and not self.has_change_permission(request, obj):
@@ -221,7 +221,7 @@ class ConnectorAdmin(ProviderPageAdmin):
     def page_context(self, request: HttpRequest, record: Connector) -> Mapping[str, Any]:
         """Ways to what this connector did."""
         links = []
-        if _takes_leads(record) and request.user.has_perm("integrations.view_mappingversion"):
+        if is_able(record, ContactSink) and request.user.has_perm("integrations.view_mappingversion"):
             address = f"{reverse('admin:integrations_mappingversion_changelist')}?connector__id__exact={record.pk}"
             links.append({"label": "Fields", "address": address})
         for app_model, label in (("integrations_delivery", "Deliveries"), ("integrations_call", "Calls")):

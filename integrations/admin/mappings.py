@@ -23,7 +23,7 @@ from integrations.mapping_functions import FUNCTIONS
 from integrations.models import Connector, MappingVersion
 from integrations.providers import errors
 from integrations.providers.base import ContactSink, VendorField
-from integrations.providers.registry import PROVIDERS, provider_class
+from integrations.providers.registry import PROVIDERS, is_able, provider_class
 from runtime.admin import PageAdmin, button
 from runtime.display import ago, badge
 
@@ -80,8 +80,7 @@ class MappingVersionAdmin(PageAdmin):
         if _asked_for(request) is not None:
             answer: HttpResponse = super().add_view(request, form_url, extra_context)
             return answer
-        able = [key for key in PROVIDERS if issubclass(provider_class(key), ContactSink)]
-        found = Connector.objects.filter(provider__in=able).order_by("name")
+        found = [row for row in Connector.objects.order_by("name") if is_able(row, ContactSink)]
         choices = [
             {
                 "query": urlencode({"connector": connector.pk}),
@@ -225,8 +224,7 @@ def _asked_for(request: HttpRequest) -> Connector | None:
         found = Connector.objects.filter(pk=uuid.UUID(request.GET.get("connector", ""))).first()
     except ValueError:
         return None
-    able = found is not None and found.provider in PROVIDERS
-    return found if found and able and issubclass(provider_class(found.provider), ContactSink) else None
+    return found if found and is_able(found, ContactSink) else None
 
 
 def _fields_now(connector: Connector, *, anew: bool = False) -> tuple[Sequence[VendorField], str]:

@@ -149,8 +149,11 @@ class Session(Protocol):
         headers: Mapping[str, str] | None = None,
         items: int = 1,
         max_bytes: int = 1_000_000,
+        logged_path: str = "",
     ) -> Reply:
         """Send one request and return the reply, whatever its status.
+
+        `logged_path` is what the log of calls shows in place of a path that may hold somebody's data.
 
         Raises: RetryLater (not sent), OutcomeUnknown (sent, no whole answer), EgressDenied.
         """
@@ -220,6 +223,17 @@ class Provider(ABC):
     def __init__(self, session: Session, config: Mapping[str, Any]) -> None:
         self.session = session
         self.config = config
+
+    has_endpoints: ClassVar[bool] = False
+    """Whether an administrator defines what it can do, endpoint by endpoint (`endpoints.Endpoint`)."""
+
+    @classmethod
+    def configured(cls, config: Mapping[str, Any]) -> "type[Provider]":
+        """Return the class of a connector with these settings: it inherits what that connector can do, no more.
+
+        Where the vendor's API decides, that is the provider itself.
+        """
+        return cls
 
     knows_home: ClassVar[bool] = False
     """Whether `home` tells the address from the key alone."""

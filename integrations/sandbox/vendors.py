@@ -7,6 +7,7 @@ from integrations.sandbox.hubspot import HubSpot
 from integrations.sandbox.klaviyo import Klaviyo
 from integrations.sandbox.mailchimp import Mailchimp
 from integrations.sandbox.odoo import Odoo
+from integrations.sandbox.rest import Rest
 from integrations.sandbox.salesforce import Salesforce
 from integrations.sandbox.shopify import Shopify
 from integrations.sandbox.vendor import Vendor
@@ -21,4 +22,5 @@ VENDORS: tuple[type[Vendor], ...] = (
     Klaviyo,
     Shopify,
     WooCommerce,
+    Rest,
 )

@@ -23,7 +23,7 @@ class Vendor:
         self._answers = list(answers)
         self.calls = CallLog(Connector(name="CRM"))
         session = Session("https://vendor.example.com", calls=self.calls, transport=httpx2.MockTransport(self._respond))
-        self.provider: Provider = provider_class(key)(session, config or {})
+        self.provider: Provider = provider_class(key).configured(config or {})(session, config or {})
 
     def _respond(self, request: httpx2.Request) -> httpx2.Response:
         request.read()

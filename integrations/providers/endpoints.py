@@ -1,0 +1,338 @@
+"""An endpoint as an administrator defines it: the request, how its answer is read, what it is used for. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import quote, unquote
+
+from integrations.mapping import Row, check_rows
+from integrations.providers.errors import Misconfigured
+from integrations.providers.facts import VendorField
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+MOST_ENDPOINTS = 40
+LONGEST_VALUE = 254
+_LONGEST_PATH = 300
+_MOST_HEADERS = 10
+_MOST_FIELDS = 200
+
+Effect = Literal["upsert", "at_least_once"]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What an endpoint may be used for: in words, what its request is filled from, what its answer is read as."""
+
+    label: str
+    told: tuple[str, ...] = ()
+    """Names of values; empty where the endpoint itself says which (`Endpoint.arguments`)."""
+    fields: tuple[str, ...] = ()
+    """What the answer may be mapped to; empty where it may be anything."""
+    key: str = ""
+    """The field that has to be what was asked for: an answer about something else is none."""
+    changes: bool = False
+    is_named: bool = False
+    """Whether there may be several, each called by its name; of any other use a connector has one."""
+
+
+_PERSON = ("email", "phone", "first_name", "last_name", "company", "message")
+_LEAD = (*_PERSON, "reference", "id", "external_id", "source", "attributes", "consents")
+
+USES: Mapping[str, Use] = {
+    "lead": Use("Write a lead", _LEAD, ("external_id",), changes=True),
+    "lead_update": Use("Write a lead again, by the id the first answer gave", _LEAD, ("external_id",), changes=True),
+    "erase": Use("Forget a person", ("external_id", "email", "phone", "reference"), changes=True),
+    "stock": Use("Look up stock", ("sku",), ("sku", "name", "available", "record_id", "price", "currency"), "sku"),
+    "order": Use(
+        "Look up an order",
+        ("number",),
+        (
+            *("number", "status", "record_id", "email", "phone", "placed_at", "expected_at", "total", "currency"),
+            *("tracking_number", "carrier"),
+        ),
+        "number",
+    ),
+    "customer": Use(
+        "Look up a customer",
+        ("email",),
+        ("email", "record_id", "phone", "first_name", "last_name", "orders"),
+        "email",
+    ),
+    "read": Use("Look up something else", is_named=True),
+    "write": Use("Change something", changes=True, is_named=True),
+}
+
+# How the parts of a definition are stored.
+_TEXTS = ("name", "label", "use", "method", "path", "record", "missing_if", "failed_if", "idempotency_header")
+_ROWS = ("query", "body", "answer")
+_PAIRS = ("headers", "arguments", "suggested")
+
+# What values about a person are called, here and by administrators.
+_PERSONAL = ("mail", "phone", "name", "company", "message", "source", "attributes", "consents", "address", "birth")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
+_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/{}-]*\Z")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_PLACE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_QUERY_NAME = re.compile(r"[A-Za-z0-9._~\[\]:$-]{1,80}\Z")
+_TARGET = re.compile(r"[^.\[\]\s]{1,60}(\[[0-9]\])?(\.[^.\[\]\s]{1,60}(\[[0-9]\])?)*\Z")
+_HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}\Z")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,198}[\x21-\x7e])?\Z")
+_OURS = {
+    *("host", "connection", "contentlength", "contenttype", "contentencoding", "transferencoding", "acceptencoding"),
+    *("te", "trailer", "upgrade", "expect", "keepalive", "forwarded", "via", "range", "useragent"),
+}
+_OURS_BEGIN = ("proxy", "xforwarded", "sec")
+_SECRET = ("auth", "key", "token", "secret", "passw", "cookie", "session", "signature", "credential")
+
+
+class Unfit(ValueError):
+    """A value that an address can't hold; the message names what it is, never the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One request that a connector may send, and how its answer is read.
+
+    `path` has placeholders such as `{number}`; `query` and `body` are filled by rows from the same values. `record` is
+    where in the answer the record is, or a list of which the one that was asked for counts. `missing_status` and
+    `missing_if` (an expression over the whole answer) say that there is none; `failed_if` that a 2xx did not do it.
+    """
+
+    name: str
+    label: str
+    use: str
+    method: str = "GET"
+    path: str = "/"
+    query: tuple[Row, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: tuple[Row, ...] = ()
+    record: str = ""
+    answer: tuple[Row, ...] = ()
+    missing_status: tuple[int, ...] = (404,)
+    missing_if: str = ""
+    failed_if: str = ""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    """What has to be told, each with the question that asks for it."""
+    effect: Effect = "at_least_once"
+    idempotency_header: str = ""
+    has_personal_address: bool = False
+    """The administrator knows that somebody's data stands in the address."""
+    fields: tuple[VendorField, ...] = ()
+    """What the body takes, where a description of the API told."""
+    suggested: Mapping[str, str] = field(default_factory=dict)
+    """What those fields are filled with to begin with, as JMESPath over a lead."""
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "Endpoint":
+        """Read one as it is stored; what has a wrong shape counts as absent."""
+        rows = {name: _rows(stored.get(name)) for name in _ROWS}
+        pairs = {name: _pairs(stored.get(name)) for name in _PAIRS}
+        texts = {name: stored[name] for name in _TEXTS if isinstance(stored.get(name), str)}
+        told: dict[str, Any] = {"name": "", "label": "", "use": "", **texts, **rows, **pairs}
+        return cls(
+            **told,
+            missing_status=tuple(each for each in _list(stored.get("missing_status", [404])) if isinstance(each, int)),
+            effect="upsert" if stored.get("effect") == "upsert" else "at_least_once",
+            has_personal_address=stored.get("has_personal_address") is True,
+            fields=tuple(_field(each) for each in _list(stored.get("fields")) if isinstance(each, dict)),
+        )
+
+    def stored(self) -> dict[str, Any]:
+        """Return it as it is stored."""
+        return {
+            **{name: getattr(self, name) for name in (*_TEXTS, "effect", "has_personal_address")},
+            **{name: [row.stored() for row in getattr(self, name)] for name in _ROWS},
+            **{name: dict(getattr(self, name)) for name in _PAIRS},
+            "missing_status": list(self.missing_status),
+            "fields": [{"name": f.name, "type": f.type, "is_required": f.is_required} for f in self.fields],
+        }
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What its request may be filled from."""
+        return USES[self.use].told or tuple(self.arguments)
+
+    @property
+    def placeholders(self) -> list[str]:
+        """The names in braces of its path."""
+        return _PLACEHOLDER.findall(self.path)
+
+    def address(self, values: Mapping[str, Any]) -> str:
+        """Return its path filled with values, each percent-encoded whole. Raises: Unfit."""
+        return _PLACEHOLDER.sub(lambda found: _encoded(found[1], values), self.path)
+
+    def is_personal(self) -> bool:
+        """Tell whether its address may hold something about a person."""
+        words = {place.split(".")[0] for place in self.placeholders}
+        for row in self.query:
+            for source in row.sources:
+                # What takes the whole of the values names nothing, and holds everything.
+                words |= set(_WORD.findall(source)) or {"@"}
+                words |= {"@"} if re.search(r"[@*]", source) else set()
+        return any(name == "@" or any(part in name for part in _PERSONAL) for name in words & {*self.told, "@"})
+
+
+def endpoints_of(config: Mapping[str, Any]) -> list[Endpoint]:
+    """Return what a connector's settings define; what can't be understood is left out."""
+    stored = _list(config.get("endpoints"))[:MOST_ENDPOINTS]
+    found = [Endpoint.of(each) for each in stored if isinstance(each, Mapping)]
+    return [endpoint for endpoint in found if endpoint.use in USES]
+
+
+def check_endpoint(endpoint: Endpoint) -> None:
+    """Refuse a definition that can't work, before it is stored. Raises: Misconfigured that says what and why."""
+    if endpoint.use not in USES:
+        raise _wrong("Say what it is used for.")
+    if not _NAME.match(endpoint.name):
+        raise _wrong("A name has small letters, digits and underscores, at most 40, and begins with a letter.")
+    if endpoint.method not in METHODS:
+        raise _wrong(f"The method is one of {', '.join(METHODS)}.")
+    if endpoint.method == "GET" and endpoint.body:
+        raise _wrong("A GET has no body. Send the values in the query, or choose POST.")
+    if not USES[endpoint.use].changes and endpoint.method not in {"GET", "POST"}:
+        raise _wrong("A look-up is a GET, or a POST that only reads.")
+    if any(not _NAME.match(name) for name in endpoint.arguments):
+        raise _wrong("What it has to be told is named in small letters, digits and underscores.")
+    _check_path(endpoint)
+    _check_rows(endpoint)
+    _check_headers(endpoint)
+    if len(endpoint.fields) > _MOST_FIELDS:
+        raise _wrong(f"A body has at most {_MOST_FIELDS} fields.")
+    if endpoint.is_personal() and not endpoint.has_personal_address:
+        raise _wrong(
+            "The address would hold somebody’s data, which their server and whatever stands between may log. "
+            "Send it in the body, or tick that this API offers no other way."
+        )
+
+
+def _check_path(endpoint: Endpoint) -> None:
+    path = endpoint.path
+    if not _PATH.match(path) or len(path) > _LONGEST_PATH or "//" in path:
+        raise _wrong("A path begins with one “/” and holds no spaces, no “?” and no “#”, such as /orders/{number}.")
+    if {".", ".."} & set(re.split(r"[/\\]", unquote(unquote(path)))):
+        raise _wrong("A path holds no “.” or “..” between its slashes.")
+    if "{" in _PLACEHOLDER.sub("", path) or "}" in _PLACEHOLDER.sub("", path):
+        raise _wrong("A placeholder of the path is not closed.")
+    for place in endpoint.placeholders:
+        if not _PLACE.match(place) or place.split(".")[0] not in endpoint.told:
+            known = ", ".join(f"{{{name}}}" for name in endpoint.told) or "none"
+            raise _wrong(f"The path’s {{{place[:40]}}} is not known here. There are: {known}.")
+
+
+def _check_rows(endpoint: Endpoint) -> None:
+    for rows in (endpoint.query, endpoint.body, endpoint.answer):
+        check_rows(rows)
+    for row in endpoint.query:
+        if not _QUERY_NAME.match(row.field):
+            raise _wrong(f"“{row.field[:60]}” can’t be the name of a parameter.")
+    for row in endpoint.body:
+        if not _TARGET.match(row.field):
+            raise _wrong(f"“{row.field[:60]}” is no field: write customer.email, or phones[0].number.")
+    nested({row.field: "" for row in endpoint.body})
+    known = USES[endpoint.use].fields
+    for row in endpoint.answer:
+        if (row.field not in known) if known else not _NAME.match(row.field):
+            raise _wrong(f"“{row.field[:60]}” is nothing an answer is read as. There are: {', '.join(known)}.")
+    expressions = {"record": endpoint.record, "missing": endpoint.missing_if, "failed": endpoint.failed_if}
+    check_rows([Row(name, source) for name, source in expressions.items() if source])
+
+
+def _check_headers(endpoint: Endpoint) -> None:
+    if len(endpoint.headers) > _MOST_HEADERS:
+        raise _wrong(f"At most {_MOST_HEADERS} headers.")
+    for name, value in endpoint.headers.items():
+        if any(part in _plain(name) for part in _SECRET):
+            raise _wrong(f"“{name[:60]}” looks like a secret. Store it under Credentials, where it is sealed.")
+        _check_header(name)
+        if not _HEADER_VALUE.match(value):
+            raise _wrong(f"The value of “{name[:60]}” has 1 to 200 plain characters.")
+    if endpoint.idempotency_header:
+        if "auth" in _plain(endpoint.idempotency_header):
+            raise _wrong("The idempotency key can’t go there.")
+        _check_header(endpoint.idempotency_header)
+
+
+def _check_header(name: str) -> None:
+    if not _HEADER_NAME.match(name):
+        raise _wrong(f"“{name[:60]}” can’t be the name of a header.")
+    if _plain(name) in _OURS or _plain(name).startswith(_OURS_BEGIN):
+        raise _wrong(f"The header “{name[:60]}” is set by itself.")
+
+
+def _plain(name: str) -> str:
+    return name.replace("-", "").lower()
+
+
+def fits_address(value: str) -> bool:
+    """Tell whether a value may stand in an address: what could be read as a way up, or as another line, may not."""
+    # Servers differ in how often they decode; twice is the worst that is common.
+    plain = unquote(unquote(value))
+    is_plain = not any(ord(char) < 32 or ord(char) == 127 for char in plain)
+    return 0 < len(value) <= LONGEST_VALUE and is_plain and not {".", ".."} & set(re.split(r"[/\\]", plain))
+
+
+def _encoded(place: str, values: Any) -> str:
+    for name in place.split("."):
+        values = values.get(name) if isinstance(values, Mapping) else None
+    if not isinstance(values, str | int) or isinstance(values, bool) or not fits_address(str(values)):
+        raise Unfit(place)
+    return quote(str(values).encode("utf-8", "replace"), safe="")
+
+
+def nested(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `{"customer.email": …, "phones[0].number": …}` as the object it stands for. Raises: Misconfigured."""
+    whole: dict[str, Any] = {}
+    for name, value in fields.items():
+        parts: list[str | int] = []
+        for part in name.split("."):
+            key, _, index = part.partition("[")
+            parts += [key, int(index[:-1])] if index[:-1].isdigit() else [part]
+        _put(whole, parts, value, name)
+    return whole
+
+
+def _put(at: Any, parts: Sequence[str | int], value: Any, name: str) -> None:
+    for part, following in zip(parts, [*parts[1:], None], strict=True):
+        fresh: Any = value if following is None else [] if isinstance(following, int) else {}
+        if isinstance(at, list) and isinstance(part, int):
+            if part > len(at):
+                raise _wrong(f"“{name[:60]}”: a list is filled from [0] on.")
+            if part == len(at):
+                at.append(fresh)
+            elif following is None:
+                raise _wrong(f"“{name[:60]}” stands here twice.")
+        elif isinstance(at, dict) and isinstance(part, str):
+            if following is None and part in at:
+                raise _wrong(f"“{name[:60]}” stands here twice.")
+            at.setdefault(part, fresh)
+        else:
+            raise _wrong(f"“{name[:60]}” is a value in one row and holds others in another.")
+        at = at[part]
+
+
+def _rows(stored: Any) -> tuple[Row, ...]:
+    return tuple(Row.of(each) for each in _list(stored) if isinstance(each, Mapping))
+
+
+def _pairs(stored: Any) -> dict[str, str]:
+    pairs = stored.items() if isinstance(stored, Mapping) else ()
+    return {name: text for name, text in pairs if isinstance(name, str) and isinstance(text, str)}
+
+
+def _list(stored: Any) -> list[Any]:
+    return stored if isinstance(stored, list) else []
+
+
+_TYPES = {"text", "number", "boolean"}
+
+
+def _field(stored: Mapping[str, Any]) -> VendorField:
+    kind = stored.get("type")
+    name, is_required = str(stored.get("name", ""))[:120], stored.get("is_required") is True
+    return VendorField(name, type=kind if kind in _TYPES else "text", is_required=is_required)
+
+
+def _wrong(words: str) -> Misconfigured:
+    return Misconfigured(words, code="endpoint")

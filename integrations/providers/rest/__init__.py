@@ -1,0 +1,1 @@
+"""Any JSON API, as an administrator describes it."""
