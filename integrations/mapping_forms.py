@@ -45,22 +45,33 @@ class RowsWidget(forms.Widget):
 
     template_name = "integrations/widgets/rows.html"
 
-    def __init__(self, fields: Sequence[VendorField], vendor: str) -> None:
+    def __init__(
+        self,
+        fields: Sequence[VendorField],
+        vendor: str,
+        *,
+        sources: Mapping[str, str] = SOURCES,
+        heads: tuple[str, str] = ("", "Filled from"),
+        spare_rows: int = _SPARE_ROWS,
+    ) -> None:
         super().__init__()
         self.vendor_fields = _choices([field for field in fields if not field.is_read_only])
         self.vendor = vendor
+        self.sources = sources
+        self.spare_rows = spare_rows
+        self.heads = (heads[0] or f"Field at {vendor}", heads[1])
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         """Add what may be chosen to the rows that are there."""
         known = {field["name"] for field in self.vendor_fields}
-        rows = [*(value or []), *([Row("")] * _SPARE_ROWS)]
+        rows = [*(value or []), *([Row("")] * self.spare_rows)]
         return {
             **super().get_context(name, None, attrs),
             "rows": [{**_parts(row), "is_unknown": bool(row.field) and row.field not in known} for row in rows],
             "fields": self.vendor_fields,
             "functions": list(FUNCTIONS.items()),
-            "sources": list(SOURCES.items()),
-            "vendor": self.vendor,
+            "sources": list(self.sources.items()),
+            "heads": self.heads,
             "select_classes": " ".join(widgets.SELECT_CLASSES),
             "input_classes": " ".join(widgets.INPUT_CLASSES),
         }
@@ -110,7 +121,7 @@ class RowsField(forms.Field):
             check_rows(rows)
         except errors.Misconfigured as err:
             raise ValidationError(err.words) from err
-        if not rows:
+        if not rows and self.required:
             raise ValidationError("A mapping has at least one field.")
         return [row.stored() for row in rows]
 

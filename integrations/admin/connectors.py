@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from integrations import rule_forms, services, syncs, trials
 from integrations.admin.cards import cards
+from integrations.admin.endpoints import EndpointPages, defines_endpoints
 from integrations.admin.vendors import ProviderPageAdmin
 from integrations.forms import address_refusal, connector_fieldsets, connector_form
 from integrations.models import Connector, ConnectorState, Delivery
@@ -153,9 +154,10 @@ class ConnectorAdmin(ProviderPageAdmin):
         return format_html_join("", "<p>{}</p>", ([words] for words in asked)) if asked else "every lead"
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the address at which a filter is tried."""
+        """Add the address at which a filter is tried, and the pages of endpoints."""
         view = self.admin_site.admin_view(self.try_view)
-        return [path("try-filter/", view, name="integrations_connector_try"), *super().get_urls()]
+        tried = path("try-filter/", view, name="integrations_connector_try")
+        return [tried, *EndpointPages(self).urls(), *super().get_urls()]
 
     def try_view(self, request: HttpRequest) -> HttpResponse:
         """Answer in words what the rules of the form would have done with past leads; nothing is saved."""
@@ -210,7 +212,9 @@ class ConnectorAdmin(ProviderPageAdmin):
         return super().changeform_view(request, object_id, form_url, extra_context)
 
     def opening(self, record: Connector) -> str:
-        """What went wrong last, while it still matters."""
+        """What is missing, or went wrong last, while it still matters."""
+        if defines_endpoints(record) and not record.config.get("endpoints"):
+            return "It can’t do anything yet. Press Endpoints and say what it can be asked."
         status: ConnectorState | None = getattr(record, "status", None)
         if status is None or not status.last_failure_at:
             return ""
@@ -221,6 +225,9 @@ class ConnectorAdmin(ProviderPageAdmin):
     def page_context(self, request: HttpRequest, record: Connector) -> Mapping[str, Any]:
         """Ways to what this connector did."""
         links = []
+        if defines_endpoints(record) and self.has_change_permission(request, record):
+            address = reverse("admin:integrations_endpoint_list", args=(record.pk,))
+            links.append({"label": "Endpoints", "address": address})
         if is_able(record, ContactSink) and request.user.has_perm("integrations.view_mappingversion"):
             address = f"{reverse('admin:integrations_mappingversion_changelist')}?connector__id__exact={record.pk}"
             links.append({"label": "Fields", "address": address})

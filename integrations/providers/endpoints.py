@@ -41,7 +41,7 @@ _LEAD = (*_PERSON, "reference", "id", "external_id", "source", "attributes", "co
 
 USES: Mapping[str, Use] = {
     "lead": Use("Write a lead", _LEAD, ("external_id",), changes=True),
-    "lead_update": Use("Write a lead again, by the id the first answer gave", _LEAD, ("external_id",), changes=True),
+    "lead_update": Use("Write a known lead again", _LEAD, ("external_id",), changes=True),
     "erase": Use("Forget a person", ("external_id", "email", "phone", "reference"), changes=True),
     "stock": Use("Look up stock", ("sku",), ("sku", "name", "available", "record_id", "price", "currency"), "sku"),
     "order": Use(

@@ -15,12 +15,12 @@ AUTHS = {
 _OURS = r"(?i:host|connection|te|upgrade|expect|cookie|content-\w+|transfer-\w+|accept(-\w+)?|x-forwarded-\w+)\Z"
 _CHECKS = {
     "auth_name": (
-        rf"(?!{_OURS})[A-Za-z][A-Za-z0-9_-]*\Z",
+        rf"\A(?!{_OURS})[A-Za-z][A-Za-z0-9_-]*\Z",
         "A name has letters, digits, - and _, and is none that is set by itself.",
     ),
-    "auth_prefix": (r"[A-Za-z0-9=_-]+\Z", "One word of letters and digits."),
+    "auth_prefix": (r"\A[A-Za-z0-9=_-]+\Z", "One word of letters and digits."),
     "check_path": (
-        r"/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@%/-]*\Z",
+        r"\A/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@%/-]*\Z",
         "A path begins with one “/” and holds no spaces, no “?” and no “#”.",
     ),
 }
