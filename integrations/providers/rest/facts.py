@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from integrations.mapping import evaluate, map_each
 from integrations.providers.base import ORDER_STATUSES, Customer, Order, Shipment, Stock
 from integrations.providers.endpoints import USES, Endpoint
 from integrations.providers.errors import Refused, RetryLater
+from integrations.providers.values import number
 
 Values = Mapping[str, Any]
 
@@ -135,17 +135,6 @@ def text(value: Any) -> str:
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value).strip()[:_LONGEST]
     return ""
-
-
-def number(value: Any) -> Decimal | None:
-    """Return a number, also one that is written as text."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        read = Decimal(str(value).strip()[:40])
-    except InvalidOperation:
-        return None
-    return read if read.is_finite() else None
 
 
 def moment(value: Any) -> datetime | None:
