@@ -8,15 +8,12 @@
 from __future__ import annotations
 
 import json
-import re
-import secrets
 import sqlite3
 from pathlib import Path
 from typing import Any, ClassVar
 
-from integrations.sandbox.limits import Window
-from integrations.sandbox.store import Store, record_effects
-from integrations.sandbox.vendor import Table, Vendor, route
+from integrations.sandbox.store import record_effects
+from integrations.sandbox.vendor import EMAIL, RefusedError, Table, Vendor, is_key, route
 from integrations.sandbox.wire import Reply, Request, json_reply, utc_now
 
 KEY = "sandbox-rest-key"
@@ -47,16 +44,7 @@ ORDERS: dict[str, dict[str, Any]] = {
     },
 }
 STORES = ({"town": "Berlin", "street": "Lampenweg 1", "opening_hours": "Mo-Sa 10:00-19:00"},)
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+\Z")
 _CODES = {400: "bad_request", 401: "not_authorized", 404: "not_found", 405: "method_not_allowed", 429: "too_many"}
-
-
-class RefusedError(Exception):
-    """A refusal in this API's form."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
 
 
 class Rest(Vendor):
@@ -83,29 +71,17 @@ class Rest(Vendor):
         route("POST", "/v1/returns", "announce_return"),
     )
 
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self._window = Window()
-
-    def reload(self) -> None:
-        """Begin with full limits."""
-        self._window.clear()
-
-    def respond(self, request: Request) -> Reply:
-        try:
-            return super().respond(request)
-        except RefusedError as refused:
-            return _error(refused.status, refused.code, refused.message)
-
     def admit(self, request: Request) -> Reply | None:
         if request.path == "/openapi.json":
             return None
-        if not secrets.compare_digest(request.bearer().encode(), KEY.encode()):
+        if not is_key(request.bearer(), KEY):
             return self.refuse(request, 401, "The key is wrong.")
-        limit = request.dials.value("rate_limit")
-        if limit and not self._window.take(**limit)[0]:
+        if not self.take(request).is_allowed:
             return self.refuse(request, 429, "Too many requests.")
         return None
+
+    def tell(self, request: Request, refused: RefusedError) -> Reply:
+        return _error(refused.status, refused.code, refused.message)
 
     def refuse(self, request: Request, status: int, message: str = "") -> Reply:
         return _error(status, _CODES.get(status, "failed"), message or "That did not work.")
@@ -148,7 +124,7 @@ class Rest(Vendor):
         """A parcel that comes back."""
         body = request.json()
         if not isinstance(body, dict) or not body.get("reason") or body.get("order_number") not in ORDERS:
-            raise RefusedError(422, "unknown_order", "There is no such order, or no reason.")
+            raise RefusedError("unknown_order", "There is no such order, or no reason.", 422)
         made = self._create(request, "rest_returns", body, str(body["order_number"]))
         return json_reply(201, {"id": made["id"], "label_url": f"https://labels.example.com/{made['id']}"})
 
@@ -184,7 +160,7 @@ class Rest(Vendor):
 
     def _touch(self, db: sqlite3.Connection, contact_id: str) -> None:
         if not db.execute("SELECT 1 FROM rest_contacts WHERE id = ?", (contact_id,)).fetchone():
-            raise RefusedError(404, "not_found", "There is no such contact.")
+            raise RefusedError("not_found", "There is no such contact.", 404)
 
     def rows(self, kind: str) -> list[dict[str, Any]] | None:
         if kind not in {"contacts", "returns"}:
@@ -194,22 +170,22 @@ class Rest(Vendor):
         return [{"id": row[0], **json.loads(row[1])} for row in found]
 
     def tables(self) -> list[Table]:
-        contacts = self.rows("contacts") or []
-        shown = [(row["id"], row.get("email", ""), row.get("note", "")) for row in contacts[:-51:-1]]
-        return [Table("Contacts of the JSON API", ("ID", "E-mail", "Note"), shown, len(contacts))]
+        columns, contacts = ("ID", "E-mail", "Note"), self.rows("contacts") or []
+        told = ("id", "email", "note")
+        return [Table.newest("Contacts of the JSON API", columns, contacts, lambda row: tuple(map(row.get, told)))]
 
 
 def _contact(request: Request) -> dict[str, Any]:
     body = request.json()
     email = body.get("email") if isinstance(body, dict) else None
-    if not isinstance(email, str) or not _EMAIL.match(email):
-        raise RefusedError(422, "invalid_email", f"{email} is no e-mail address.")
+    if not isinstance(email, str) or not EMAIL.match(email):
+        raise RefusedError("invalid_email", f"{email} is no e-mail address.", 422)
     return dict(body)
 
 
 def _known(records: dict[str, dict[str, Any]], key: str) -> dict[str, Any]:
     if key not in records:
-        raise RefusedError(404, "not_found", f"There is no {key}.")
+        raise RefusedError("not_found", f"There is no {key}.", 404)
     return records[key]
 
 
