@@ -15,6 +15,7 @@ from integrations.quota import Quota
 from leads.capture import lead_capture
 from leads.services import LeadData, deliveries_of
 from runtime import jobs
+from runtime.clock import db_now
 from tests.factories import ClientFactory, ConnectorFactory, MappingVersionFactory
 from tests.integrations.servers import answer, serve
 
@@ -299,3 +300,12 @@ def test_a_used_up_day_holds_what_waits_and_says_until_when(sandbox, crm, client
     assert row.status.held_because == "daily_quota"
     assert "CRM’s daily limit is used up; it goes on at" in syncs.standing(row, syncs.figures(row))
     assert "0 of " in syncs.quota_words(row, 1)
+
+
+def test_what_to_send_next_is_found_without_reading_all_that_waits(crm):
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL's plans, which depend on figures, are looked at by `make bench`")
+    plan = Delivery.objects.ready(crm.pk, db_now()).order_by("due_at", "id")[:100].explain()
+    backlog, _, erasures = plan.partition("LIST SUBQUERY 2")
+    assert "delivery_queue (state=? AND connector_id=? AND due_at<?)" in backlog
+    assert "delivery_erasing" in erasures
