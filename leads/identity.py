@@ -14,6 +14,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from gateway.models import Client
 from leads.models import Lead, Reference
+from leads.models.people import is_one_of
 
 
 class NotAnIdentifier(ValueError):
@@ -153,18 +154,20 @@ def _leads(group: Sequence[Identifiers], referred: Collection[uuid.UUID]) -> lis
         return []
     asked = Q(pk__in=list(referred)) if referred else Q()
     if emails:
-        asked |= Q(email__in=emails)
+        asked |= is_one_of("email", emails)
     if phones:
-        asked |= Q(phone__in=phones)
+        asked |= is_one_of("phone", phones)
     return list(Lead.objects.select_for_update().filter(asked).order_by("pk")) if asked else []
 
 
 def _is_any_known(emails: Sequence[str]) -> bool:
     """Say whether one of these belongs to a lead; raw, because most captures ask just this and find nobody.
 
-    Who is captured by another transaction in this moment is found by the database's own constraint.
+    Who is captured by another transaction in this moment is found by the database's own constraint. Why it says that
+    the address isn't empty: `is_one_of`.
     """
     marks = ", ".join(["%s"] * len(emails))
+    query = f"SELECT 1 FROM leads_lead WHERE email IN ({marks}) AND NOT email = '' LIMIT 1"  # noqa: S608 (marks)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT 1 FROM leads_lead WHERE email IN ({marks}) LIMIT 1", emails)  # noqa: S608 (marks)
+        cursor.execute(query, emails)
         return cursor.fetchone() is not None

@@ -14,6 +14,7 @@ from integrations.models import Delivery
 from leads import routing
 from leads.consents import in_force, purposes_of
 from leads.models import Activity, Consent, Lead, Reference
+from leads.models.people import is_one_of
 from runtime import wakeups
 from runtime.clock import db_now
 
@@ -61,7 +62,7 @@ def candidates(lead: Lead) -> list[Lead]:
     ids = [uuid.UUID(str(changes[Activity.ALSO][1])) for changes in pointed]
     same = Q(pk__in=ids)
     if lead.phone:
-        same |= Q(phone=lead.phone)
+        same |= is_one_of("phone", [lead.phone])
     if lead.first_name and lead.last_name:
         same |= Q(first_name__iexact=lead.first_name, last_name__iexact=lead.last_name)
     return list(Lead.objects.filter(same).exclude(pk=lead.pk).select_related("client")[:_MOST_CANDIDATES])

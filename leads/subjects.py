@@ -11,6 +11,7 @@ from integrations.providers.base import Contact, Enquiry, Statement
 from integrations.subjects import Loaded
 from leads.consents import in_force, purposes_of
 from leads.models import Activity, Lead, Reference
+from leads.models.people import is_one_of
 
 
 def load(told: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, Loaded]:
@@ -65,5 +66,5 @@ def namesakes(values: Mapping[str, Any]) -> list[uuid.UUID]:
     same = Q(pk__in=[])
     for name in ("email", "phone"):
         if values.get(name):
-            same |= Q(**{name: values[name]})
+            same |= is_one_of(name, [values[name]])
     return list(Lead.objects.filter(same).values_list("pk", flat=True))

@@ -56,7 +56,7 @@ def on_subscribed(event: "Event") -> None:
 def _people(event: "Event") -> list[Lead]:
     """Return whom an event is about: by the address or, where that is nobody's here, by the vendor's id of them."""
     try:
-        found = list(Lead.objects.filter(email=email_normalized(_text(event, "email"))))
+        found = list(Lead.objects.with_email(email_normalized(_text(event, "email"))))
     except NotAnIdentifier:
         found = []
     connector_id, record_id = _connector_id(event), _text(event, "record_id")

@@ -1,5 +1,6 @@
 """Leads, how clients call them, and what happened with them."""
 
+from collections.abc import Iterable
 from typing import Self
 
 from django.db import models
@@ -22,6 +23,10 @@ class LeadQuerySet(models.QuerySet["Lead"]):
         # IN, not EXISTS: with that, SQLite walks all deliveries of a state once per lead.
         return self.filter(pk__in=_deliveries().filter(state=state))
 
+    def with_email(self, *addresses: str) -> Self:
+        """Return who has one of these addresses."""
+        return self.filter(is_one_of("email", addresses))
+
     def sent_nowhere(self) -> Self:
         """Return those without any delivery."""
         # NOT EXISTS, not NOT IN: PostgreSQL goes through a list of all delivered ids once per lead.
@@ -30,6 +35,15 @@ class LeadQuerySet(models.QuerySet["Lead"]):
 
 def _deliveries() -> models.QuerySet[Delivery, object]:
     return Delivery.objects.filter(subject_kind="lead").order_by().values("subject_id")
+
+
+def is_one_of(name: str, values: Iterable[str]) -> models.Q:
+    """Return the condition that an e-mail address or phone number is one of these, in the words of its index.
+
+    The index leaves out who has none. SQLite reads every lead instead where that isn't said, and PostgreSQL does where
+    there are more than a hundred values.
+    """
+    return models.Q(**{f"{name}__in": list(values)}) & ~models.Q(**{name: ""})
 
 
 class Lead(models.Model):
@@ -68,7 +82,10 @@ class Lead(models.Model):
                 fields=["phone"], condition=models.Q(identified_by="phone"), name="lead_phone_once"
             ),
         ]
-        indexes = [models.Index(fields=["phone"], condition=~models.Q(phone=""), name="lead_phone")]
+        indexes = [
+            models.Index(fields=["phone"], condition=~models.Q(phone=""), name="lead_phone"),
+            models.Index(fields=["last_name", "id"], name="lead_by_name"),
+        ]
         permissions = [("view_personal", "Can see and export personal data of leads")]
 
     def __str__(self) -> str:
