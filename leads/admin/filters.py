@@ -2,21 +2,20 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import RangeDateFilter
 
-from gateway.models import Client
-from integrations.models import Connector, Delivery
+from integrations.models import Delivery
 from leads import selection
 from leads.models import Lead
 
 State = Delivery.State
-_MOST_CHOICES = 50
 
+Found = TypeVar("Found")
 Choices = Iterable[tuple[str, str]]
 
 
@@ -49,25 +48,20 @@ def _delivery_choices(request: HttpRequest) -> Choices:
     return [*((str(state), str(state.label)) for state in known), ("none", "sent nowhere")]
 
 
-def _rows(model: Any) -> Callable[[HttpRequest], Choices]:
-    def known(request: HttpRequest) -> Choices:
-        return [
-            (str(pk), name) for pk, name in model.objects.order_by("name").values_list("pk", "name")[:_MOST_CHOICES]
-        ]
-
-    return known
+def _offered(name: str) -> Callable[[HttpRequest], Choices]:
+    return lambda request: _once(request, selection.offered)[name]
 
 
 def _texts(some: Callable[[HttpRequest], list[str]]) -> Callable[[HttpRequest], Choices]:
     return lambda request: [(text, text) for text in some(request)]
 
 
-def _lately(request: HttpRequest) -> selection.Seen:
+def _once(request: HttpRequest, look: Callable[[], Found]) -> Found:
     """Look once per page, however many filters show a part of it."""
-    if not hasattr(request, "seen_lately"):
-        request.seen_lately = selection.seen_lately()  # type: ignore[attr-defined]
-    seen: selection.Seen = request.seen_lately  # type: ignore[attr-defined]
-    return seen
+    seen: dict[Any, Any] = request.__dict__.setdefault("filters_seen", {})
+    if look not in seen:
+        seen[look] = look()
+    return cast("Found", seen[look])
 
 
 def _filter(parameter: str, title: str, choices: Callable[[HttpRequest], Choices]) -> type[LeadFilter]:
@@ -110,11 +104,11 @@ FILTERS = (
     _filter("captured", "captured", lambda request: selection.PERIODS.items()),
     ("created_at", CapturedBetween),
     _filter("delivery", "delivery", _delivery_choices),
-    _filter("in", "delivered to", _rows(Connector)),
-    _filter("client", "client", _rows(Client)),
-    _filter("channel", "channel", _texts(lambda request: _lately(request).channel)),
-    _filter("utm_campaign", "campaign", _texts(lambda request: _lately(request).utm_campaign)),
-    _filter("consent", "consented to", _texts(lambda request: selection.purposes())),
+    _filter("in", "delivered to", _offered("in")),
+    _filter("client", "client", _offered("client")),
+    _filter("channel", "channel", _texts(lambda request: _once(request, selection.seen_lately).channel)),
+    _filter("utm_campaign", "campaign", _texts(lambda request: _once(request, selection.seen_lately).utm_campaign)),
+    _filter("consent", "consented to", _offered("consent")),
     _filter("duplicate", "possible duplicate", lambda request: [("yes", "yes"), ("no", "no")]),
 )
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -39,12 +40,15 @@ _WORST_FIRST = (State.NEEDS_YOU, State.WAITING, State.SENDING, State.CONFIRMING,
 class LeadList(PageList):
     """A page of leads with their deliveries, in one statement more."""
 
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Lead]) -> Sequence[str]:
+        """Sort equal names in the direction of the names: so the index `lead_by_name` serves both directions."""
+        ordering: Sequence[str] = super().get_ordering(request, queryset)
+        is_by_name = [name.lstrip("-") for name in ordering] == ["last_name", "created_at", "pk"]
+        return [ordering[0], ordering[0].replace("last_name", "pk")] if is_by_name else ordering
+
     def get_results(self, request: HttpRequest) -> None:
         """Hand each lead of the page its deliveries as `page_deliveries`."""
         super().get_results(request)
-        if not self.result_count:
-            # Looking for what isn't there reads every lead: once is enough.
-            self.result_list = self.queryset.none()
         by_lead: dict[uuid.UUID, list[Delivery]] = defaultdict(list)
         ids = [lead.pk for lead in self.result_list]
         rows = Delivery.objects.filter(subject_kind="lead", subject_id__in=ids).current()
@@ -60,6 +64,8 @@ class LeadAdmin(ConsentPages, ErasePage, MergePages, RecordAdmin):
 
     change_form_template = "leads/lead.html"
     list_display = ("name", "reached_at", "company", "client", "went_to", "captured")
+    # Those that an index serves: sorting a million leads by another column takes seconds.
+    sortable_by = ("name", "captured")
     list_filter = FILTERS
     paginator = BoundedPaginator
     list_filter_submit = True
@@ -104,7 +110,7 @@ class LeadAdmin(ConsentPages, ErasePage, MergePages, RecordAdmin):
         """Whoever it is."""
         return str(lead)
 
-    @admin.display(description="e-mail or phone", ordering="email")
+    @admin.display(description="e-mail or phone")
     def reached_at(self, lead: Lead) -> str:
         """How they can be reached."""
         return lead.email or lead.phone
