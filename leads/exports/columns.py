@@ -11,7 +11,7 @@ from django.db.models.functions import Cast, Coalesce
 
 from integrations.models import Connector, Delivery
 from leads import selection
-from leads.models import Activity, Reference
+from leads.models import Activity, Consent, Reference
 
 _CONSENT, _AT, _ATTRIBUTE = "consent.", "at.", "attribute."
 _MOST_CONNECTORS = 30
@@ -66,20 +66,13 @@ def _reference() -> Combinable:
 
 
 def _consent(purpose: str) -> Callable[[], Combinable]:
-    granted, confirmed = (selection.in_force(name, purpose) for name in ("granted", "is_confirmed"))
-    return lambda: Case(
-        When(_granted_by(granted, False), then=Value("withdrawn")),
-        When(_granted_by(granted, True) & _granted_by(confirmed, True), then=Value("granted")),
-        When(_granted_by(granted, True), then=Value("granted, unconfirmed")),
-        default=Value(""),
-        output_field=CharField(),
+    newest = Consent.objects.filter(lead=OuterRef("pk"), purpose=purpose).order_by("-at", "-pk")
+    said = Case(
+        When(granted=False, then=Value("withdrawn")),
+        When(is_confirmed=True, then=Value("granted")),
+        default=Value("granted, unconfirmed"),
     )
-
-
-def _granted_by(expression: Subquery, value: bool) -> Any:
-    from django.db.models.lookups import Exact
-
-    return Exact(expression, value)
+    return lambda: Coalesce(Subquery(newest.values(said=said)[:1]), Value(""), output_field=CharField())
 
 
 def _state_at(connector_id: Any, operation: str) -> Callable[[], Combinable]:

@@ -10,8 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-import xlsxwriter
-
 from leads.exports.columns import Column
 from leads.exports.inert import inert
 from leads.models import Sheet
@@ -98,6 +96,9 @@ class XlsxWriter:
         self.cut_cells = 0
         # In constant memory each row is put on disk as the next begins; beside the file, where nobody else may look.
         options = {"constant_memory": True, "tmpdir": str(path.parent), "strings_to_formulas": False}
+        # Only where it is needed: every process would hold it.
+        import xlsxwriter
+
         self._book = xlsxwriter.Workbook(str(path), {**options, "strings_to_urls": False})
         self._columns = columns
         self._is_time = [column.kind == "time" for column in columns]

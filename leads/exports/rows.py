@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,7 @@ from leads.exports.inert import TWINS, inert
 from leads.models import Lead
 
 PAGE = 5000
+_LOT = 500
 _KEY = len(str(uuid.UUID(int=0))) + 1
 
 
@@ -86,17 +87,22 @@ def _copied(leads: QuerySet[Lead], shape: Shape) -> Page | None:
     """Have PostgreSQL write the lines, each with its key in front, and make them inert: faster than through objects."""
     told = _told(leads, [_as_text(column, is_guarded=shape.is_inert) for column in shape.columns])
     query, values = told.query.sql_with_params()
+    lots: list[bytes] = []
+    number, last = 0, b""
     options = f"FORMAT csv, DELIMITER E'{_ESCAPED.get(shape.separator, shape.separator)}'"
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('TimeZone', %s, true)", [shape.zone.key])
+        # Compiling a page's expressions takes longer than reading the page.
+        cursor.execute("SELECT set_config('TimeZone', %s, true), set_config('jit', 'off', true)", [shape.zone.key])
         with cursor.cursor.copy(f"COPY ({query}) TO STDOUT ({options})", values) as stream:
-            keyed = [bytes(line) for line in stream]
-    if not keyed:
-        return None
-    lines = [line[_KEY:] for line in keyed]
-    if shape.is_inert:
-        _guard(lines, shape.separator)
-    return Page(b"".join(lines), len(lines), uuid.UUID(keyed[-1][: _KEY - 1].decode()))
+            written = iter(stream)
+            # In small lots: while we look through one, the database writes the next.
+            while keyed := [bytes(line) for line in islice(written, _LOT)]:
+                lines = [line[_KEY:] for line in keyed]
+                if shape.is_inert:
+                    _guard(lines, shape.separator)
+                lots.append(b"".join(lines))
+                number, last = number + len(lines), keyed[-1][: _KEY - 1]
+    return Page(b"".join(lots), number, uuid.UUID(last.decode())) if number else None
 
 
 _ESCAPED = {"\t": "\\t"}
