@@ -20,6 +20,7 @@ _REFUSALS: Mapping[str, str] = {
     "too_old": "it was sent too long ago, or one of the clocks is wrong",
     "no_secret": "no secret is stored to check it with",
     "foreign_address": "it came from an address outside the networks that may send",
+    "no_organisation": "the organisation it may come from is not entered on this connector",
     "foreign_account": "it comes from another account than the one this connector is for",
 }
 _SECRET_WORDS: Mapping[str, str] = {

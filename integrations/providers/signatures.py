@@ -29,6 +29,14 @@ def check_token(given: str, secrets: Sequence[str]) -> None:
     _check(given, _usable(secrets))
 
 
+def check_address(url: str, secrets: Sequence[str]) -> None:
+    """Make sure that an address ends with one of the secrets: all there is where a vendor signs nothing.
+
+    Raises: BadSignature.
+    """
+    check_token(url.partition("?")[0].rpartition("/")[2], secrets)
+
+
 def check_recent(sent_at: datetime, now: datetime, tolerance_seconds: float = TOLERANCE_SECONDS) -> None:
     """Refuse what was signed too long ago, or ahead of time: somebody may have kept it. Raises: BadSignature."""
     if abs((now - sent_at).total_seconds()) > tolerance_seconds:

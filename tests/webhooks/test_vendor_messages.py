@@ -17,6 +17,7 @@ from integrations.providers.registry import provider_class
 from runtime import clock, events, secrets
 from runtime.models import Event
 from tests.factories import ConnectorFactory, CredentialFactory
+from tests.integrations.providers.signing import NOW, captured, signs
 from webhooks import jobs, sources, told
 from webhooks.models import InboundEvent, Source
 
@@ -285,6 +286,58 @@ def test_shopify_is_answered_and_read_by_its_own_rules():
     process()
     event = Event.objects.get()
     assert (event.type, event.subject, event.data["order_number"]) == ("order.shipped", "order:1001", "1001")
+
+
+@pytest.mark.db
+def test_mailchimp_looks_first_and_proves_itself_by_the_address():
+    source, token = connected("mailchimp", secret="", config={"list_id": "3f2a91bc07"})
+    assert APIClient().get(f"/v1/webhooks/in/{token}").status_code == 200
+    assert not InboundEvent.objects.exists()
+    raw = dict(captured("mailchimp"))["unsubscribe"]
+
+    for _ in range(2):
+        assert post(token, raw, content_type="application/x-www-form-urlencoded").status_code == 200
+    process()
+
+    assert InboundEvent.objects.get().times_received == 2
+    assert Event.objects.get().type == "contact.unsubscribed"
+    assert post(str(token)[:-1] + "0", raw).status_code == 404
+    source.refresh_from_db()
+    assert source.refused == 0
+
+
+def test_salesforce_is_answered_as_it_waits_for_and_known_by_its_organisation():
+    source, token = connected("salesforce", secret="", config={"organisation": "00D5g000004K3vq"})
+    [(_, raw)] = captured("salesforce")
+    answer = post(token, raw, content_type="text/xml; charset=utf-8")
+    assert (answer.status_code, answer["Content-Type"]) == (200, "text/xml; charset=utf-8")
+    assert b"<Ack>true</Ack>" in answer.content
+    assert InboundEvent.objects.count() == 3
+
+    other = raw.replace(b"00D5g000004K3vqEAC", b"00D000000000000EAA")
+    assert post(token, other, content_type="text/xml").status_code == 401
+    source.refresh_from_db()
+    assert source.refused_because == "foreign_account"
+    assert InboundEvent.objects.count() == 3
+
+
+@pytest.mark.parametrize("key", ["brevo", "klaviyo"])
+def test_a_secret_of_ours_proves_who_was_given_it(key):
+    source, token = connected(key, secret="")
+    made_up = str(sources.secret_set(source=source))
+    event, raw = captured(key)[0]
+    sign = signs(key)
+
+    def send(secret):
+        headers = sign(raw, secret, event).headers
+        return post(token, raw, **{f"HTTP_{name.upper().replace('-', '_')}": text for name, text in headers.items()})
+
+    clock.offset = NOW - clock.db_now()
+    try:
+        assert send(made_up).status_code == 202
+        assert send(made_up + "x").status_code == 401
+    finally:
+        clock.offset = timedelta(0)
 
 
 def test_an_address_that_is_not_probed_takes_no_get():

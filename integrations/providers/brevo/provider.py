@@ -14,14 +14,19 @@ from integrations.providers.base import (
     Contact,
     ContactEraser,
     ContactSink,
+    EventSource,
     Outcome,
     Provider,
+    Received,
     SchemaSource,
     SubscriberSink,
+    VendorEvent,
     VendorField,
 )
+from integrations.providers.brevo import events
 from integrations.providers.brevo.contacts import attributes, ignored, is_unsubscribed, raise_for, vendor_fields
 from integrations.providers.errors import RetryLater
+from integrations.providers.signatures import check_token
 from integrations.providers.subscribing import LEFT_THERE, NO_EMAIL, NO_LIST, SubscriptionForm, each, ended, is_sure
 
 _CONTACTS = "/v3/contacts"
@@ -47,7 +52,7 @@ class BrevoForm(SubscriptionForm):
     )
 
 
-class Brevo(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource):
+class Brevo(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource, EventSource):
     """Writes contacts by e-mail, one in each request, with an API key."""
 
     key = "brevo"
@@ -63,6 +68,12 @@ class Brevo(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource):
     quota = (10, 1.0)  # of /contacts; most other endpoints allow a hundred an hour.
     max_in_flight = 3
     default_mapping = {"FIRSTNAME": "first_name", "LASTNAME": "last_name"}
+    proof = "ours"
+    proof_words = f"Enter it as the webhook’s token (or as password, or as a header {events.HEADER})."
+    event_steps = (
+        "Open Contacts → Settings → Webhooks (or call POST /v3/webhooks with type “marketing”) and enter the address.",
+        "Choose unsubscribed, marked as spam, contact updated, contact deleted, contact added to list.",
+    )
 
     def check(self) -> Check:
         """Read the attributes of contacts, which needs the right that everything else needs."""
@@ -152,6 +163,14 @@ class Brevo(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource):
         if not isinstance(answer, dict) or "email" not in answer:
             raise RetryLater("The answer was not a contact.", code="garbled_reply", status=reply.status)
         return answer
+
+    def verify(self, received: Received, secrets: Sequence[str]) -> None:
+        """Check the token, password or header that the webhook was given."""
+        check_token(events.given_secret(received), secrets)
+
+    def parse(self, received: Received) -> list[VendorEvent]:
+        """Return what happened to contacts."""
+        return events.parse(received)
 
 
 def _path(contact: Contact) -> str:

@@ -16,14 +16,18 @@ from integrations.providers.base import (
     Contact,
     ContactEraser,
     ContactSink,
+    EventSource,
     Outcome,
     Provider,
+    Received,
     Reply,
     SchemaSource,
     SubscriberSink,
+    VendorEvent,
     VendorField,
 )
 from integrations.providers.errors import Misconfigured
+from integrations.providers.klaviyo import events
 from integrations.providers.klaviyo.profiles import (
     attributes,
     consent,
@@ -83,7 +87,7 @@ class KlaviyoForm(SubscriptionForm):
     )
 
 
-class Klaviyo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, SchemaSource):
+class Klaviyo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, SchemaSource, EventSource):
     """Writes profiles by e-mail with a private key; several at once go as a job that is asked about later."""
 
     key = "klaviyo"
@@ -105,6 +109,12 @@ class Klaviyo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, S
         "phone_number": "phone",
         "organization": "company",
     }
+    proof = "ours"
+    proof_words = "Enter it as the webhook’s secret key."
+    event_steps = (
+        "Open Integrations → Webhooks (or call POST /api/webhooks) and enter the address as endpoint.",
+        "Choose: subscribed to email marketing, unsubscribed from email marketing, marked email as spam.",
+    )
 
     def check(self) -> Check:
         """Read the lists, and that the connector's is among them."""
@@ -236,3 +246,11 @@ class Klaviyo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, S
         if options.get("json") is not None:
             headers["Content-Type"] = _MEDIA_TYPE
         return self.session.request(method, path, headers=headers, **options)
+
+    def verify(self, received: Received, secrets: Sequence[str]) -> None:
+        """Check the signature under the webhook's secret key."""
+        events.verify(received, secrets)
+
+    def parse(self, received: Received) -> list[VendorEvent]:
+        """Return who has left or come."""
+        return events.parse(received)

@@ -12,17 +12,22 @@ from typing import Any, ClassVar
 from django import forms
 
 from integrations.providers.base import (
+    Acknowledgement,
     Check,
     Contact,
     ContactEraser,
     ContactSink,
+    EventSource,
     Outcome,
     Provider,
+    Received,
     SchemaSource,
     SubscriberSink,
+    VendorEvent,
     VendorField,
 )
 from integrations.providers.errors import Misconfigured, Refused
+from integrations.providers.mailchimp import events
 from integrations.providers.mailchimp.members import (
     member,
     member_hash,
@@ -31,6 +36,7 @@ from integrations.providers.mailchimp.members import (
     raise_for,
     vendor_fields,
 )
+from integrations.providers.signatures import check_address
 from integrations.providers.subscribing import (
     LEFT_THERE,
     LIST_ID,
@@ -57,7 +63,7 @@ class MailchimpForm(SubscriptionForm):
     tags = forms.CharField(required=False, max_length=300, help_text="For those who agree, separated by commas.")
 
 
-class Mailchimp(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource):
+class Mailchimp(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource, EventSource):
     """Writes members by the hash of their address, with an API key that tells where the account is."""
 
     key = "mailchimp"
@@ -71,6 +77,14 @@ class Mailchimp(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSour
     effect = "upsert"
     max_in_flight = 8
     default_mapping = {"FNAME": "first_name", "LNAME": "last_name"}
+    acknowledgement = Acknowledgement(status=200)
+    proof = "address"
+    is_probed = True
+    event_steps = (
+        "Open Audience → Settings → Webhooks and create one with the address as callback URL.",
+        "Tick subscribes, unsubscribes, profile updates, cleaned addresses and email changed.",
+        "Tick changes by a subscriber and by an account admin. Those via the API are our own: leave them out.",
+    )
 
     @classmethod
     def home(cls, key: str) -> str:
@@ -188,3 +202,11 @@ class Mailchimp(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSour
 
     def _member(self, contact: Contact) -> str:
         return f"{self._list()}/members/{member_hash(contact.email)}"
+
+    def verify(self, received: Received, secrets: Sequence[str]) -> None:
+        """Check that it came to the secret address; Mailchimp signs nothing."""
+        check_address(received.url, secrets)
+
+    def parse(self, received: Received) -> list[VendorEvent]:
+        """Return what happened to a member of the audience."""
+        return events.parse(received, str(self.config.get("list_id") or ""))

@@ -15,15 +15,19 @@ from integrations.providers.base import (
     Contact,
     ContactEraser,
     ContactSink,
+    EventSource,
     Limits,
     OAuth,
     Outcome,
     Provider,
+    Received,
     Reply,
     SchemaSource,
+    VendorEvent,
     VendorField,
 )
 from integrations.providers.errors import Misconfigured
+from integrations.providers.salesforce import events
 from integrations.providers.salesforce.problems import DUPLICATES, Problem, raise_for
 from integrations.providers.salesforce.records import (
     collection,
@@ -54,9 +58,15 @@ class SalesforceForm(forms.Form):
     version = forms.RegexField(
         r"^[0-9]{2,3}\.0$", required=False, label="API version", help_text=f"Such as 62.0. Empty: {_VERSION}."
     )
+    organisation = forms.RegexField(
+        r"^00D[A-Za-z0-9]{12}([A-Za-z0-9]{3})?$",
+        required=False,
+        label="Organisation’s id",
+        help_text="Needed for outbound messages: Setup → Company Information, such as 00D5g000004K3vq.",
+    )
 
 
-class Salesforce(Provider, ContactSink, ContactEraser, SchemaSource):
+class Salesforce(Provider, ContactSink, ContactEraser, SchemaSource, EventSource):
     """Writes leads (or contacts) by an external id, two hundred in one request."""
 
     key = "salesforce"
@@ -85,6 +95,15 @@ class Salesforce(Provider, ContactSink, ContactEraser, SchemaSource):
         "Phone": "phone",
         "Description": "message",
     }
+    acknowledgement = events.ACK
+    proof = "address"
+    event_steps = (
+        "Enter the organisation’s id on this connector; only messages that name it are taken.",
+        "In Setup, add an outbound message for Lead (or Contact) with the address as endpoint URL. Choose the fields"
+        " Id, Email, HasOptedOutOfEmail, IsDeleted and SystemModstamp; don’t send the session id.",
+        "Have a flow or a workflow rule send it whenever such a record is created or changed.",
+        "Under “Only from”, enter the addresses Salesforce sends from, as its help lists them: it signs nothing.",
+    )
 
     @classmethod
     def limits(cls, reply: Reply) -> Limits | None:
@@ -164,6 +183,14 @@ class Salesforce(Provider, ContactSink, ContactEraser, SchemaSource):
         if reply.status != 404:
             raise_for(reply)
         return reply.status != 404
+
+    def verify(self, received: Received, secrets: Sequence[str]) -> None:
+        """Check that it came to the secret address and names the organisation; Salesforce signs nothing."""
+        events.verify(received, secrets, str(self.config.get("organisation") or ""))
+
+    def parse(self, received: Received) -> list[VendorEvent]:
+        """Return what happened to leads and contacts."""
+        return events.parse(received)
 
     @property
     def _kind(self) -> str:

@@ -1,13 +1,15 @@
-"""Messages as vendors would send them: `<key>/signing.py` says how each signs, `<key>/fixtures/event_*.json` what.
+"""Messages as vendors would send them: `<key>/signing.py` says how each signs, `<key>/fixtures/event_*.*` what.
 
 `received(body, secret, event)` in there returns the signed request; `event` is what stands between `event_` and `__` in
 a fixture's name.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import quote
 
 from integrations.providers.base import Received
 
@@ -25,7 +27,7 @@ def signs(key: str) -> Sign:
 
 def captured(key: str) -> list[tuple[str, bytes]]:
     """Return every captured event of a vendor, with what the vendor calls it."""
-    files = sorted((Path(__file__).parent / key / "fixtures").glob("event_*__*.json"))
+    files = sorted((Path(__file__).parent / key / "fixtures").glob("event_*__*.*"))
     return [(file.name.removeprefix("event_").partition("__")[0], file.read_bytes()) for file in files]
 
 
@@ -34,3 +36,10 @@ def messages(key: str) -> list[Received]:
     found = captured(key)
     assert found, f"Capture an event as tests/integrations/providers/{key}/fixtures/event_<name>__<variant>.json."
     return [signs(key)(body, SECRET, event) for event, body in found]
+
+
+def proved_by(message: Received, value: str | None) -> Received:
+    """Return a message with something else in every place where its proof may stand: None = nothing at all."""
+    before = message.url.partition("?")[0].rpartition("/")[0]
+    headers = {} if value is None else dict.fromkeys(message.headers, value)
+    return replace(message, headers=headers, url=f"{before}/{quote(value or '', errors='replace')}")

@@ -51,6 +51,7 @@ CONFIG = {
     "klaviyo": {"list_id": "Y6nRLr"},
     "mailchimp": {"list_id": "3f2a91bc07"},
     "rest": definitions.strict(),
+    "salesforce": {"organisation": "00D5g000004K3vq"},
 }
 
 # Who doesn't say by 404 that somebody isn't known.

@@ -9,7 +9,7 @@ import pytest
 from integrations.providers.base import EVENT_TYPES, ChangeSource, EventSource, Operations
 from integrations.providers.errors import BadSignature, Refused, Unsupported
 from integrations.providers.registry import PROVIDERS, provider_class
-from tests.integrations.providers.signing import SECRET, captured, messages, signs
+from tests.integrations.providers.signing import SECRET, captured, messages, proved_by, signs
 from tests.integrations.providers.test_contract import vendor_of
 from tests.integrations.providers.vendors import says
 from webhooks.reading import CANONICAL
@@ -59,18 +59,18 @@ def test_a_message_is_refused_where_no_secret_fits(key, secrets):
 
 
 @telling
-def test_a_message_without_its_headers_is_refused(key):
+def test_a_message_without_its_proof_is_refused(key):
     for message in messages(key):
         with pytest.raises(BadSignature):
-            source(key).verify(replace(message, headers={}, url=message.url.partition("?")[0]), [SECRET])
+            source(key).verify(proved_by(message, None), [SECRET])
 
 
 @telling
 @pytest.mark.parametrize("value", ["", "x", "ä", "\udcff", "=", "0" * 100_000])
-def test_a_message_with_nonsense_in_its_headers_is_refused(key, value):
+def test_a_message_with_nonsense_for_its_proof_is_refused(key, value):
     for message in messages(key):
         with pytest.raises(BadSignature):
-            source(key).verify(replace(message, headers=dict.fromkeys(message.headers, value)), [SECRET])
+            source(key).verify(proved_by(message, value), [SECRET])
 
 
 @telling
@@ -111,6 +111,12 @@ def test_what_is_told_is_in_our_words_and_the_same_each_time(key):
 @telling
 def test_an_answer_to_a_message_is_a_success(key):
     assert 200 <= source(key).acknowledgement.status < 300
+
+
+@telling
+def test_a_person_is_told_what_to_do_there(key):
+    assert source(key).event_steps
+    assert bool(source(key).proof_words) == (source(key).proof != "address")
 
 
 @able(ChangeSource)

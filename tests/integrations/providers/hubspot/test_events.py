@@ -48,3 +48,17 @@ def test_it_tells_of_contacts_oldest_first_and_each_once():
 def test_more_than_a_hundred_events_are_refused():
     with pytest.raises(Refused):
         parse(replace(MESSAGE, body=json.dumps([{}] * 101).encode()))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "type"),
+    [
+        ("hs_email_optout", "true", "contact.unsubscribed"),
+        ("hs_email_optout", True, "contact.unsubscribed"),
+        ("hs_email_optout", "false", "contact.changed"),
+        ("city", "true", "contact.changed"),
+    ],
+)
+def test_who_opted_out_of_mails_has_unsubscribed(name, value, type):
+    item = {**json.loads(BODY)[0], "propertyName": name, "propertyValue": value}
+    assert [event.type for event in parse(replace(MESSAGE, body=json.dumps([item]).encode()))] == [type]
