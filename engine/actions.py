@@ -1,38 +1,47 @@
 """Where an intent's answer comes from."""
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine import attempts, slots
-from engine.answers import Fact, Receipt, one_line, render
-from engine.catalogue import Catalogue, KnownIntent, SlotSpec
+from engine.answers import Fact, Receipt, render
+from engine.catalogue import Catalogue, KnownIntent, KnownOperation, SlotSpec
+from engine.facts import facts_of, order_facts, receipt_of, stock_facts
 from engine.models import Intent, Turn
-from engine.orders import order_look_up
+from engine.orders import belongs_to, look_up_theirs, order_look_up
 from engine.resolver import SUGGEST_FROM, Resolver
 from gateway.models import Client
 from integrations import lookups
 from integrations.lookups import Found
-from integrations.providers.base import Order, Stock
+from integrations.providers.base import Stock
 
 SecondsLeft = Callable[[], float]
+
+_OWNER = ("email", "phone")
+"""Facts of an operation that say whose it is."""
 
 NO_SUCH_ORDER = "I can't find an order with this number and e-mail address. Please check both and send them again."
 TOO_MANY_TRIES = "That did not fit too many times. Please contact us, so that a person can help you."
 NO_SUCH_ARTICLE = "I don't know an article with this number. Please check it and send it again."
+NOTHING_FOUND = "I can't find anything for that. Please check it and send it again."
+ASK_WHOSE = "Which e-mail address is it under?"
 NO_SUCH_FAQ = "I don't have an answer to that."
 NOT_REACHED = "I can't look that up right now. Please try again in a moment."
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An intent and what it needs: `values` is `{kind: value}`; `seconds_left` says how long the answer may take."""
+    """An intent and what it needs: `values` is `{kind: value}`, `named` `{slot name: value}`.
+
+    `seconds_left` says how long the answer may take.
+    """
 
     prompt: str
     intent: KnownIntent
     values: Mapping[str, str]
+    named: Mapping[str, str]
     phone: str
     client: Client
     conversation_id: uuid.UUID
@@ -69,12 +78,18 @@ class Action:
 
 def action_of(intent: KnownIntent) -> Action:
     """Return the action an intent names."""
-    return ACTIONS[intent.action]
+    action = ACTIONS[intent.action]
+    if intent.operation is None:
+        return action
+    facts = tuple(name for name in intent.operation.facts if name not in _OWNER)
+    return replace(action, facts=facts, answer=" ".join(f"{_worded(name)}: {{{name}}}." for name in facts))
 
 
 def slots_of(intent: KnownIntent) -> tuple[SlotSpec, ...]:
     """Return what must be known to answer: the intent's slots, and what its action needs besides."""
     has = {slot.kind for slot in intent.slots}
+    if intent.operation is not None:
+        return intent.slots + _operation_slots(intent, intent.operation)
     needs = action_of(intent).needs
     return intent.slots + tuple(SlotSpec(kind, kind, prompt) for kind, prompt in needs.items() if kind not in has)
 
@@ -123,6 +138,67 @@ def stock_look_up(sku: str, seconds_left: SecondsLeft) -> Found[Stock] | None:
     return None
 
 
+def _operation_slots(intent: KnownIntent, operation: KnownOperation) -> tuple[SlotSpec, ...]:
+    """Return what an operation has to be told besides what the intent asks for; and whose it is, where that matters."""
+    names, kinds = {slot.name for slot in intent.slots}, {slot.kind for slot in (*intent.slots, *operation.slots)}
+    needed = tuple(slot for slot in operation.slots if slot.name not in names)
+    proof = SlotSpec(slots.EMAIL, slots.EMAIL, ASK_WHOSE)
+    return (*needed, proof) if _is_somebodys(operation) and slots.EMAIL not in kinds else needed
+
+
+def _is_somebodys(operation: KnownOperation) -> bool:
+    return any(name in _OWNER for name in operation.facts)
+
+
+def look_up_operation(question: Question) -> Result:
+    """Answer with what an operation tells; what says whose it is, to that person alone."""
+    operation = question.intent.operation
+    if operation is None:
+        # It was removed since; whoever looks at the intent sees it.
+        return Result(Turn.State.UNAVAILABLE, NOT_REACHED)
+    arguments = {slot.name: question.named.get(slot.name, "") for slot in operation.slots}
+
+    def look_up() -> Found[Any]:
+        seconds = question.seconds_left()
+        return lookups.operation(operation.connector_id, operation.name, arguments, deadline=seconds)
+
+    try:
+        found = _somebodys(question, operation, arguments, look_up) if _is_somebodys(operation) else look_up()
+    except attempts.TooManyAttempts:
+        return Result(Turn.State.VERIFICATION_REQUIRED, TOO_MANY_TRIES, were_wrong=True)
+    except lookups.Unavailable:
+        return Result(Turn.State.UNAVAILABLE, NOT_REACHED)
+    if found is None or found.value is None:
+        return Result(Turn.State.NO_MATCH, NOTHING_FOUND, were_wrong=True)
+    known = {name: value for name, value in found.value.items() if name not in _OWNER}
+    return action_of(question.intent).result(question, facts_of(receipt_of(found), **known))
+
+
+def _somebodys(
+    question: Question, operation: KnownOperation, arguments: Mapping[str, str], look_up: Callable[[], Found[Any]]
+) -> Found[Any] | None:
+    email = question.values.get(slots.EMAIL, "")
+
+    def is_theirs(told: Mapping[str, Any]) -> bool:
+        known = (str(told.get(name) or "") for name in _OWNER)
+        return belongs_to(*known, email=email, phone=question.phone)
+
+    return look_up_theirs(
+        look_up,
+        is_theirs,
+        client=question.client,
+        about=f"{operation.name} {sorted(arguments.items())}",
+        email=email,
+        phone=question.phone,
+        seconds=question.seconds_left(),
+        conversation_id=question.conversation_id,
+    )
+
+
+def _worded(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
 def answer_from_faqs(question: Question) -> Result:
     """Answer with the FAQ that is most like the prompt."""
     catalogue = question.catalogue
@@ -138,70 +214,6 @@ def answer_from_faqs(question: Question) -> Result:
 def answer_with_text(question: Question) -> Result:
     """Answer with the intent's own text."""
     return Result(Turn.State.ANSWERED, question.intent.answer.strip())
-
-
-_NOT_EXPECTED = {"shipped", "delivered", "cancelled"}
-
-
-def order_facts(order: Order, receipt: Receipt) -> list[Fact]:
-    """Return what is known of an order."""
-    return _facts(
-        receipt,
-        number=order.number,
-        status=order.status,
-        placed_at=order.placed_at,
-        # Once it has left, or never will, the date that was promised only confuses.
-        expected_at=None if order.status in _NOT_EXPECTED else order.expected_at,
-        total=money(order.total, order.currency),
-        tracking_number=", ".join(shipment.tracking_number for shipment in order.shipments if shipment.tracking_number),
-        carrier=", ".join(dict.fromkeys(shipment.carrier for shipment in order.shipments if shipment.carrier)),
-    )
-
-
-def stock_facts(stock: Stock, receipt: Receipt) -> list[Fact]:
-    """Return what is known of an article."""
-    return _facts(
-        receipt,
-        sku=stock.sku,
-        name=stock.name,
-        availability="in stock" if stock.available > 0 else "out of stock",
-        available=quantity(stock.available),
-        price=money(stock.price, stock.currency),
-    )
-
-
-def receipt_of(found: Found[Any]) -> Receipt:
-    """Return where something that was looked up comes from."""
-    return Receipt(found.source, found.record_id, found.fetched_at, found.age_seconds, found.cache)
-
-
-def money(amount: Decimal | None, currency: str) -> dict[str, str] | None:
-    """Return an amount as the API gives it."""
-    return None if amount is None else {"amount": f"{amount:.2f}", "currency": currency}
-
-
-def quantity(number: Decimal) -> int | float:
-    """Return a quantity as a JSON number."""
-    return int(number) if number == number.to_integral_value() else float(number)
-
-
-def _facts(receipt: Receipt, **values: Any) -> list[Fact]:
-    known: Iterable[tuple[str, Any]] = ((name, value) for name, value in values.items() if value not in (None, ""))
-    return [Fact(name, _value(value), _text(value), receipt) for name, value in known]
-
-
-def _value(value: Any) -> Any:
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    return one_line(value) if isinstance(value, str) else value
-
-
-def _text(value: Any) -> str:
-    if hasattr(value, "isoformat"):
-        return f"{value:%Y-%m-%d}"
-    if isinstance(value, dict):
-        return f"{value['amount']} {value['currency']}".strip()
-    return one_line(str(value))
 
 
 _ASK_ORDER = {
@@ -225,4 +237,5 @@ ACTIONS: Mapping[str, Action] = {
     ),
     Intent.Action.FAQ: Action(answer_from_faqs, ("question", "answer"), "{answer}"),
     Intent.Action.TEXT: Action(answer_with_text),
+    Intent.Action.OPERATION: Action(look_up_operation),
 }

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from engine.models import Conversation, Example, Faq, Intent, Slot, Turn
+from integrations.connections import operations_of
+from integrations.models import Connector
 from runtime.admin import PageAdmin, RecordAdmin, RowInline
 from runtime.display import ago, badge, counted
 
@@ -29,14 +33,68 @@ class SlotInline(RowInline):
     verbose_name_plural = "What must be known first, and the question that asks for it"
 
 
+class IntentForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class takes none when it runs
+    """An intent, with what may be looked up for it by name."""
+
+    asks = forms.ChoiceField(
+        required=False,
+        label="Looks up",
+        widget=UnfoldAdminSelectWidget,
+        help_text=(
+            "What you have defined on a connector’s Endpoints page. What it has to be told is asked for by itself; its "
+            "facts go into the answer in braces. An answer that says whose it is (email, phone) is told to that person."
+        ),
+    )
+
+    class Meta:
+        model = Intent
+        fields = ("label", "name", "action", "answer", "is_public", "is_active")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if "asks" in self.fields:
+            self.fields["asks"].choices = [("", "–"), *self._choices()]  # type: ignore[attr-defined] # it has choices
+            if self.instance.connector_id:
+                self.initial["asks"] = f"{self.instance.connector_id} {self.instance.operation}"
+
+    def _choices(self) -> list[tuple[str, str]]:
+        """Return what may be looked up, and what this intent looks up now, even where that is gone."""
+        found = {
+            f"{connector.pk} {each.name}": f"{connector}: {each.label} ({', '.join(each.facts)})"
+            for connector in Connector.objects.filter(is_active=True)
+            for each in operations_of(connector)
+            if each.is_read_only
+        }
+        mine = f"{self.instance.connector_id} {self.instance.operation}"
+        if self.instance.connector_id and mine not in found:
+            found[mine] = f"{self.instance.connector}: {self.instance.operation} (no longer there)"
+        return list(found.items())
+
+    def clean(self) -> dict[str, Any]:
+        """Ask what is looked up where the action is that."""
+        values = super().clean() or self.cleaned_data
+        if values.get("action") == Intent.Action.OPERATION and not values.get("asks") and "asks" not in self.errors:
+            self.add_error("asks", "Choose what is looked up. Define it on a connector’s Endpoints page first.")
+        return values
+
+    def save(self, commit: bool = True) -> Intent:
+        """Keep what is looked up, or nothing where the action is another."""
+        is_asked = self.cleaned_data.get("action") == Intent.Action.OPERATION
+        connector, _, name = (self.cleaned_data.get("asks") or "").partition(" ") if is_asked else ("", "", "")
+        self.instance.connector_id, self.instance.operation = connector or None, name
+        intent: Intent = super().save(commit)
+        return intent
+
+
 @admin.register(Intent)
 class IntentAdmin(PageAdmin):
     """What people ask for."""
 
+    form = IntentForm
+
     list_display = ("label", "name", "action", "shown_examples", "shown_public", "shown_state")
     list_filter = ("action", "is_active", "is_public")
     search_fields = ("name", "label", "examples__text")
-    fields = ("label", "name", "action", "answer", "is_public", "is_active")
     empty_words = (
         "Nobody can ask anything yet. An intent is something people ask for, with examples of how they say it."
     )
@@ -48,6 +106,20 @@ class IntentAdmin(PageAdmin):
         """Count the examples in the same statement."""
         rows: QuerySet[Intent] = super().get_queryset(request).annotate(example_count=Count("examples"))
         return rows
+
+    def get_fields(self, request: HttpRequest, obj: Intent | None = None) -> tuple[str, ...]:
+        """Offer what may be looked up to those who may change it."""
+        may_change = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        asks = ("asks",) if may_change else ("connector", "operation")
+        return ("label", "name", "action", *asks, "answer", "is_public", "is_active")
+
+    def opening(self, record: Intent) -> str:
+        """Say that what it looks up is gone."""
+        if record.action != Intent.Action.OPERATION:
+            return ""
+        defined = operations_of(record.connector) if record.connector else []
+        is_there = any(each.name == record.operation and each.is_read_only for each in defined)
+        return "" if is_there else "It can’t be answered: what it looks up is no longer defined. Choose something else."
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Intent | None = None) -> dict[str, Any]:
         """Suggest a name for a new intent; an existing one keeps its own, as answers and logs carry it."""

@@ -13,7 +13,7 @@ from engine.words import plain
 
 LONGEST_FACT = 2_000
 
-_PLACEHOLDER = re2.compile(r"\{([a-z_]{1,40})\}")
+_PLACEHOLDER = re2.compile(r"\{([a-z_][a-z0-9_]{0,39})\}")
 _SENTENCE = re2.compile(r"[^.!?\n]*(?:[.!?]+(?:[^\s.!?][^.!?\n]*)?)*[ \t\n]*")
 
 

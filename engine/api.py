@@ -9,10 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from engine import attempts, catalogue, slots
-from engine.actions import NOT_REACHED, order_facts, receipt_of, stock_facts, stock_look_up
+from engine.actions import NOT_REACHED, stock_look_up
 from engine.answers import Answer
 from engine.catalogue import KnownFaq
 from engine.conversations import Customer
+from engine.facts import order_facts, receipt_of, stock_facts
 from engine.models import Conversation, Turn
 from engine.orders import order_look_up
 from engine.resolver import SUGGEST_FROM

@@ -1,6 +1,7 @@
 """What can be asked, remembered in this process until it changes: a query costs one short statement for it."""
 
 import time
+import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from django.db.models import Count, Max, Model, Value
 
 from engine.models import Example, Faq, Intent, Slot
 from engine.resolver import Candidate
+from integrations.connections import operations_of
 from runtime.clock import db_now
 
 # What is remembered is read again after this long even where no marker moved (a bulk update moves none).
@@ -27,8 +29,18 @@ class SlotSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownOperation:
+    """An operation that is defined of a connector: what it has to be told, which facts it tells."""
+
+    connector_id: uuid.UUID
+    name: str
+    slots: tuple[SlotSpec, ...]
+    facts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class KnownIntent:
-    """An active intent with its slots."""
+    """An active intent with its slots, and the operation it asks, where it asks one that is still defined."""
 
     id: int
     name: str
@@ -37,6 +49,7 @@ class KnownIntent:
     answer: str
     is_public: bool
     slots: tuple[SlotSpec, ...]
+    operation: KnownOperation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +106,7 @@ def _marker() -> _Marker:
 
 def _load() -> Catalogue:
     loaded_at = db_now()
-    rows = list(Intent.objects.filter(is_active=True))
+    rows = list(Intent.objects.filter(is_active=True).select_related("connector"))
     slots, phrases = defaultdict(list), defaultdict(list)
     for slot in Slot.objects.filter(intent__in=rows):
         slots[slot.intent_id].append(SlotSpec(slot.name, slot.kind, slot.prompt))
@@ -119,4 +132,23 @@ def _active_faqs() -> Sequence[tuple[int, str, str]]:
 
 
 def _known_intent(row: Intent, slots: Sequence[SlotSpec]) -> KnownIntent:
-    return KnownIntent(row.pk, row.name, row.label, row.action, row.answer, row.is_public, tuple(slots))
+    told = (row.pk, row.name, row.label, row.action, row.answer, row.is_public, tuple(slots))
+    return KnownIntent(*told, operation=_known_operation(row))
+
+
+def _known_operation(row: Intent) -> KnownOperation | None:
+    if row.action != Intent.Action.OPERATION or row.connector is None:
+        return None
+    defined = (each for each in operations_of(row.connector) if each.name == row.operation and each.is_read_only)
+    found = next(defined, None)
+    if found is None:
+        return None
+    asked = found.arguments.get("properties", {})
+    slots = tuple(SlotSpec(name, kind_of(name), schema.get("description") or name) for name, schema in asked.items())
+    return KnownOperation(row.connector.pk, found.name, slots, found.facts)
+
+
+def kind_of(argument: str) -> str:
+    """Return what kind of value an argument seems to take, by its name."""
+    likely = {"mail": Slot.Kind.EMAIL, "order": Slot.Kind.ORDER_NUMBER, "sku": Slot.Kind.SKU, "article": Slot.Kind.SKU}
+    return next((kind.value for part, kind in likely.items() if part in argument), Slot.Kind.TEXT.value)

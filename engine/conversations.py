@@ -99,6 +99,14 @@ def values_of(intent: KnownIntent, known: Mapping[str, str], customer: Customer)
     return {slots.EMAIL: customer.email, **said} if customer.email else said
 
 
+def named_values(intent: KnownIntent, known: Mapping[str, str], customer: Customer) -> dict[str, str]:
+    """Return `{slot name: value}`, by the same rule: two slots of a kind are two values."""
+    by_kind = values_of(intent, known, customer)
+    found = {slot.name: known.get(slot.name) or by_kind.get(slot.kind, "") for slot in slots_of(intent)}
+    theirs = {slot.name: by_kind.get(slots.EMAIL, "") for slot in slots_of(intent) if slot.kind == slots.EMAIL}
+    return {**found, **theirs} if customer.is_alone else found
+
+
 def without(known: Mapping[str, str], intent: KnownIntent) -> dict[str, str]:
     """Return what was told, less what an intent asks for: it was wrong and is asked for again."""
     wrong = {slot.name for slot in slots_of(intent)}

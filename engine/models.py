@@ -3,6 +3,7 @@
 from django.db import models
 
 from gateway.models import Client
+from integrations.models import Connector
 from runtime.clock import db_now
 from runtime.ids import uuid7
 
@@ -10,6 +11,7 @@ from runtime.ids import uuid7
 class Intent(models.Model):
     """Something people ask for; `action` says where the answer comes from.
 
+    `connector` and `operation` say which of the defined operations is asked, where it is one.
     `answer` has `{placeholders}` named by the facts of its action, such as `{status}`; nothing else in it is special.
     `updated_at`, here and in what belongs to it, tells the processes that what they remember is old (engine.catalogue).
     """
@@ -19,6 +21,7 @@ class Intent(models.Model):
         STOCK = "stock", "Look up stock"
         FAQ = "faq", "Answer from the FAQs"
         TEXT = "text", "Answer with the text below"
+        OPERATION = "operation", "Look up what you have defined of a system"
 
     name = models.SlugField(max_length=64, unique=True)
     label = models.CharField(max_length=120, help_text="What people see when it is suggested.")
@@ -27,6 +30,8 @@ class Intent(models.Model):
         blank=True,
         help_text="Facts go in braces, such as {status}; a sentence whose fact is not known is left out. Empty = ours.",
     )
+    connector = models.ForeignKey(Connector, null=True, blank=True, on_delete=models.PROTECT, related_name="intents")
+    operation = models.CharField(max_length=40, blank=True, default="", db_default="")
     is_public = models.BooleanField(default=False, help_text="Publishable keys may ask it.")
     is_active = models.BooleanField(default=True)
     updated_at = models.DateTimeField(auto_now=True)

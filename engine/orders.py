@@ -1,8 +1,10 @@
-"""An order is shown to the person it belongs to, and to nobody else."""
+"""An order, and whatever else says whose it is, is shown to the person it belongs to, and to nobody else."""
 
 import hmac
 import time
 import uuid
+from collections.abc import Callable
+from typing import Any
 
 import phonenumbers
 
@@ -32,25 +34,54 @@ def order_look_up(
 
     Raises: lookups.Unavailable, attempts.TooManyAttempts.
     """
-    started = time.monotonic()
     number = slots.clean_order_number(number)
+    return look_up_theirs(
+        lambda: lookups.order(number, deadline=seconds),
+        lambda order: belongs_to(order.email, order.phone, email=email, phone=phone),
+        client=client,
+        about=number,
+        email=email,
+        phone=phone,
+        seconds=seconds,
+        conversation_id=conversation_id,
+    )
+
+
+def look_up_theirs(
+    look_up: Callable[[], Found[Any]],
+    is_theirs: Callable[[Any], bool],
+    *,
+    client: Client,
+    about: str,
+    email: str,
+    phone: str,
+    seconds: float,
+    conversation_id: uuid.UUID | None,
+) -> Found[Any] | None:
+    """Return what a look-up finds if it is theirs who named this address or number, or None.
+
+    Tries are counted by what they are `about`. None means both "there is none" and "not theirs", as above.
+
+    Raises: lookups.Unavailable, attempts.TooManyAttempts.
+    """
+    started = time.monotonic()
     contact = slots.email_or_nothing(email) or phone
-    attempt = attempts.begin(client_id=client.pk, number=number, contact=contact, conversation_id=conversation_id)
+    attempt = attempts.begin(client_id=client.pk, number=about, contact=contact, conversation_id=conversation_id)
     try:
-        found = lookups.order(number, deadline=seconds)
+        found = look_up()
     except lookups.Unavailable:
         attempt.take_back()
         raise
-    if found.value is None or not belongs_to(found.value, email=email, phone=phone):
+    if found.value is None or not is_theirs(found.value):
         time.sleep(max(0.0, min(REFUSED_AFTER_SECONDS, seconds) - (time.monotonic() - started)))
         return None
     attempt.take_back()
     return found
 
 
-def belongs_to(order: Order, *, email: str = "", phone: str = "") -> bool:
-    """Tell whether the order was placed with this e-mail address or this phone number."""
-    return _is_same_email(order.email, email) or _is_same_phone(order.phone, phone)
+def belongs_to(known_email: str, known_phone: str, *, email: str = "", phone: str = "") -> bool:
+    """Tell whether what is known of somebody has this e-mail address or this phone number."""
+    return _is_same_email(known_email, email) or _is_same_phone(known_phone, phone)
 
 
 def _is_same_email(ours: str, theirs: str) -> bool:

@@ -100,6 +100,7 @@ class _Exchange:
             prompt=self.prompt,
             intent=intent,
             values=conversations.values_of(intent, slots, self.customer),
+            named=conversations.named_values(intent, slots, self.customer),
             phone=self.customer.phone,
             client=self.conversation.client,
             conversation_id=self.conversation.pk,

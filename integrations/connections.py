@@ -10,9 +10,9 @@ from integrations.credentials import Proof, opened, proof
 from integrations.egress import TOTAL_SECONDS, Session, Transport
 from integrations.guard import GuardedSession
 from integrations.models import Connector, Credential
-from integrations.providers.base import LOOKED_UP, EventSource, Provider, Reply
+from integrations.providers.base import LOOKED_UP, DefinedOperation, EventSource, Operations, Provider, Reply
 from integrations.providers.errors import Misconfigured
-from integrations.providers.registry import PROVIDERS, class_of
+from integrations.providers.registry import PROVIDERS, class_of, is_able
 from integrations.quota import Quota, Window
 from integrations.renewal import SignedIn
 
@@ -73,6 +73,17 @@ def event_source(connector: Connector) -> EventSource | None:
         return None
     provider = class_of(connector)(_NoWayOut(), connector.config)
     return provider if isinstance(provider, EventSource) else None
+
+
+def operations_of(connector: Connector) -> list[DefinedOperation]:
+    """Return what an administrator has defined of a connector, to be called by name; nobody is asked."""
+    if not is_able(connector, Operations):
+        return []
+    provider = class_of(connector)(_NoWayOut(), connector.config)
+    try:
+        return provider.operations() if isinstance(provider, Operations) else []
+    except Misconfigured:
+        return []
 
 
 def _by_key(provider: type[Provider], credential: Credential | None, *, use_spare: bool) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """Looks facts up at the connected systems: cached, asked once, answered by a deadline."""
 
 import hashlib
+import json
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar, cast
@@ -15,7 +17,16 @@ from integrations.connections import open_provider
 from integrations.metrics import LOOKUPS
 from integrations.models import Connector
 from integrations.providers import errors
-from integrations.providers.base import Customer, CustomerSource, InventorySource, Order, OrderSource, Provider, Stock
+from integrations.providers.base import (
+    Customer,
+    CustomerSource,
+    InventorySource,
+    Operations,
+    Order,
+    OrderSource,
+    Provider,
+    Stock,
+)
 from integrations.providers.registry import PROVIDERS, is_able, provider_class
 from integrations.services import NEEDS_REAUTH, connector_note, connector_pause
 from integrations.single_flight import NoTimeError, OthersFailedError, ask_once, cache_delete, cache_get, cache_set
@@ -27,6 +38,7 @@ FactT = TypeVar("FactT", Order, Stock, Customer)
 
 # Part of each key: raise it when a cached class changes its fields.
 _CACHE_VERSION = 1
+_LONGEST_ARGUMENTS = 4_000
 _AGAIN_STATUSES = {502, 503, 504}
 _LONGEST_PAUSE = 2.0
 
@@ -62,6 +74,8 @@ class _Kind:
     absent: float
     stale: float
     longest: int = 100
+    only: uuid.UUID | None = None
+    """The one connector that is asked, where it isn't each that can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +114,27 @@ def stock(sku: str, *, deadline: float) -> Found[Stock]:
 def customer(email: str, *, deadline: float) -> Found[Customer]:
     """Return who has an e-mail address. Whether the asker may know, the caller has to check. Raises: Unavailable."""
     return cast("Found[Customer]", _look_up(_CUSTOMER, email.lower(), deadline))
+
+
+def operation(connector_id: uuid.UUID, name: str, arguments: Mapping[str, str], *, deadline: float) -> Found[Any]:
+    """Return what a read operation that was defined of one connector tells, `{fact: JSON value}`. Raises: Unavailable.
+
+    Whether the asker may know, the caller has to check.
+    """
+    kind = _Kind(
+        "operation",
+        Operations,
+        lambda source, told: source.call(name, json.loads(told)[2], ""),
+        fresh=30,
+        absent=5,
+        stale=0,
+        longest=_LONGEST_ARGUMENTS,
+        only=connector_id,
+    )
+    asked = json.dumps([str(connector_id), name, dict(sorted(arguments.items()))])
+    if len(asked) > _LONGEST_ARGUMENTS:
+        return Found(None, "", "", db_now(), 0.0, "miss")
+    return _look_up(kind, asked, deadline)
 
 
 def forget(kind: Literal["order", "stock"], key: str) -> None:
@@ -160,6 +195,8 @@ def _ask_connectors(kind: _Kind, wanted: str, ends_at: float) -> _Entry:
 def _sources(kind: _Kind) -> Iterator[Connector]:
     able = [key for key in PROVIDERS if issubclass(provider_class(key), kind.capability)]
     working = Connector.objects.filter(is_active=True, provider__in=able, status__paused_at=None)
+    if kind.only is not None:
+        working = working.filter(pk=kind.only)
     ordered = working.select_related("credential").order_by("lookup_order", "name")
     return (connector for connector in ordered if is_able(connector, kind.capability))
 
@@ -220,5 +257,5 @@ def _is_fresh(kind: _Kind, entry: _Entry) -> bool:
 
 def _found(kind: _Kind, entry: _Entry, how: Literal["hit", "miss", "stale"]) -> Found[Any]:
     LOOKUPS.labels(kind.name, how).inc()
-    record_id = entry.value.record_id if entry.value is not None else ""
+    record_id = getattr(entry.value, "record_id", "")
     return Found(entry.value, entry.source, record_id, entry.fetched_at, _age(entry), how)

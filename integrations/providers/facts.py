@@ -187,3 +187,5 @@ class DefinedOperation:
     label: str
     arguments: Mapping[str, Any]
     is_read_only: bool = False
+    facts: tuple[str, ...] = ()
+    """Names of what its answer tells, as far as they are known beforehand."""

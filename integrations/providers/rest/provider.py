@@ -211,7 +211,13 @@ class _Operations(_Rest, Operations):
         """Return the endpoints that are called by name."""
         named = [each for each in self._endpoints if USES[each.use].is_named]
         return [
-            DefinedOperation(each.name, each.label, _schema(each), is_read_only=not USES[each.use].changes)
+            DefinedOperation(
+                each.name,
+                each.label,
+                _schema(each),
+                is_read_only=not USES[each.use].changes,
+                facts=tuple(row.field for row in each.answer),
+            )
             for each in named
         ]
 

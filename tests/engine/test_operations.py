@@ -1,0 +1,157 @@
+"""Intents that look up what an administrator has defined of a system."""
+
+import pytest
+
+from engine import orders
+from engine.conversations import Customer
+from engine.models import Intent
+from engine.services import question_ask
+from integrations import endpoints
+from integrations.models import Call
+from integrations.providers.endpoints import Endpoint
+from tests.factories import ClientFactory, ExampleFactory, IntentFactory, SlotFactory
+from tests.integrations.providers.rest.definitions import READ, WRITE, config
+from tests.integrations.providers.sandboxed import connector_to
+from tests.sandbox import REST_KEY
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+
+OWNED = {
+    "name": "parcel",
+    "label": "Where a parcel is",
+    "use": "read",
+    "path": "/v1/orders/{order_number}",
+    "record": "data",
+    "answer": [
+        {"field": "state", "source": "state"},
+        {"field": "email", "source": "customer.email"},
+        {"field": "placed_2026", "source": "starts_with(created_at, '2026')"},
+    ],
+    "arguments": {"order_number": "Which order is it?"},
+}
+
+
+@pytest.fixture
+def bot():
+    return ClientFactory()
+
+
+@pytest.fixture
+def connector(sandbox):
+    return connector_to(sandbox, "rest", REST_KEY, config(READ, WRITE, OWNED))
+
+
+def intent_for(connector, operation, answer="", **more):
+    row = IntentFactory(
+        name=operation, action=Intent.Action.OPERATION, connector=connector, operation=operation, answer=answer, **more
+    )
+    ExampleFactory(intent=row, text="When are you open")
+    return row
+
+
+def ask(bot, prompt, after=None, **more):
+    return question_ask(client=bot, prompt=prompt, conversation_id=after and after.conversation_id, **more)
+
+
+def test_what_was_defined_is_asked_for_and_told_with_its_receipt(bot, connector):
+    intent_for(connector, "opening_hours", "We are open {hours}. Our shop is at {street}. Closed on {holiday}.")
+    first = ask(bot, "When are you open")
+    assert (first.state, first.text) == ("needs_input", "Which town are you in?")
+    second = ask(bot, "Berlin", after=first)
+    assert second.state == "answered"
+    assert second.text == "We are open Mo-Sa 10:00-19:00. Our shop is at Lampenweg 1. Closed on {holiday}."
+    assert {fact.name: fact.value for fact in second.facts} == {"street": "Lampenweg 1", "hours": "Mo-Sa 10:00-19:00"}
+    assert second.facts[0].receipt.source == connector.name
+
+
+def test_without_words_of_ones_own_the_facts_are_told(bot, connector):
+    intent_for(connector, "opening_hours")
+    answer = ask(bot, "Berlin", after=ask(bot, "When are you open"))
+    assert answer.text == "Street: Lampenweg 1. Hours: Mo-Sa 10:00-19:00."
+
+
+def test_what_is_not_known_is_asked_for_again(bot, connector):
+    intent_for(connector, "opening_hours")
+    answer = ask(bot, "Nowhere", after=ask(bot, "When are you open"))
+    assert answer.state == "no_match"
+    assert ask(bot, "Berlin", after=answer).state == "answered"
+
+
+def test_the_same_question_is_asked_once(bot, connector):
+    intent_for(connector, "opening_hours")
+    for _ in range(2):
+        ask(bot, "Berlin", after=ask(bot, "When are you open"))
+    assert Call.objects.count() == 1
+    assert "Berlin" not in Call.objects.get().url
+
+
+def test_the_question_may_be_put_in_ones_own_words(bot, connector):
+    row = intent_for(connector, "opening_hours")
+    SlotFactory(intent=row, name="town", kind="text", prompt="Your town, please?")
+    assert ask(bot, "When are you open").text == "Your town, please?"
+
+
+@pytest.mark.parametrize(("email", "state"), [("anna@example.com", "answered"), ("eve@example.com", "no_match")])
+def test_what_says_whose_it_is_is_told_to_that_person_alone(bot, connector, monkeypatch, email, state):
+    monkeypatch.setattr(orders, "REFUSED_AFTER_SECONDS", 0.0)
+    intent_for(connector, "parcel")
+    first = ask(bot, "When are you open")
+    assert [missing.slot for missing in first.missing] == ["order_number", "email"]
+    second = ask(bot, f"R-1001 {email}", after=first)
+    assert second.state == state
+    told = {fact.name: fact.value for fact in second.facts}
+    assert told == ({"state": "sent", "placed_2026": True} if state == "answered" else {})
+    assert second.text != "" and "anna" not in second.text
+
+
+def test_a_visitors_session_decides_whose_it_is(bot, connector, monkeypatch):
+    monkeypatch.setattr(orders, "REFUSED_AFTER_SECONDS", 0.0)
+    intent_for(connector, "parcel")
+    eve = Customer(email="eve@example.com", is_alone=True)
+    first = ask(bot, "When are you open", customer=eve)
+    assert ask(bot, "R-1001 anna@example.com", after=first, customer=eve).state == "no_match"
+
+
+@pytest.mark.parametrize("operation", ["announce_return", "nosuch"])
+def test_what_changes_something_or_is_gone_is_never_done(bot, sandbox, connector, operation):
+    intent_for(connector, operation)
+    answer = ask(bot, "When are you open")
+    assert answer.state == "unavailable"
+    assert sandbox.rows("rest", "returns") == []
+
+
+def test_a_system_that_is_down_is_said_to_be(bot, sandbox, connector):
+    intent_for(connector, "opening_hours")
+    first = ask(bot, "When are you open")
+    sandbox.fault(vendor="rest", status=503)
+    assert ask(bot, "Berlin", after=first).state == "unavailable"
+
+
+def test_an_endpoint_that_is_removed_leaves_the_intent_unanswered(bot, connector):
+    intent_for(connector, "opening_hours")
+    endpoints.endpoint_drop(connector=connector, name="opening_hours")
+    assert ask(bot, "When are you open").state == "unavailable"
+    endpoints.endpoint_save(connector=connector, endpoint=Endpoint.of(READ))
+
+
+def test_an_intent_is_given_an_operation_in_the_admin(client, connector):
+    from tests.factories import UserFactory
+
+    client.force_login(UserFactory())
+    form = {"label": "Open", "name": "open", "action": "operation", "is_active": "on", "answer": ""}
+    inlines = {f"{name}-{count}": "0" for name in ("examples", "slots") for count in ("TOTAL_FORMS", "INITIAL_FORMS")}
+    address = "/admin/engine/intent/add/"
+    assert "Choose what is looked up" in client.post(address, {**form, **inlines}).content.decode()
+    wrong = client.post(address, {**form, **inlines, "asks": f"{connector.pk} announce_return"})
+    assert wrong.status_code == 200
+    right = client.post(address, {**form, **inlines, "asks": f"{connector.pk} opening_hours"})
+    assert right.status_code == 302
+    row = Intent.objects.get()
+    assert (row.connector, row.operation) == (connector, "opening_hours")
+    page = client.get(f"/admin/engine/intent/{row.pk}/change/").content.decode()
+    assert "no longer defined" not in page
+    endpoints.endpoint_drop(connector=connector, name="opening_hours")
+    assert "no longer defined" in client.get(f"/admin/engine/intent/{row.pk}/change/").content.decode()
+    client.post(f"/admin/engine/intent/{row.pk}/change/", {**form, **inlines, "action": "text", "answer": "Hello"})
+    row.refresh_from_db()
+    assert (row.connector, row.operation) == (None, "")
