@@ -1,12 +1,13 @@
 """The log of API calls, written in bulk behind the requests' backs."""
 
 import logging
-import queue
 import threading
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing.util import Finalize
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -17,7 +18,7 @@ from gateway import uses
 from gateway.metrics import LOG_DROPPED
 from gateway.models import Client, RequestLog
 from runtime import turns
-from runtime.inserts import insert
+from runtime.inserts import insert_values
 from runtime.scrubbing import scrub_body
 
 logger = logging.getLogger(__name__)
@@ -56,22 +57,27 @@ class Entry:
     # Not the database's time: asking for that could fail, after the call itself succeeded.
     at: datetime = field(default_factory=timezone.now)
 
-    def row(self) -> RequestLog:
-        """Return the row to store, bodies scrubbed and cut."""
-        return RequestLog(
-            at=self.at,
-            request_id=self.request_id,
-            client_id=self.client_id,
-            key_prefix=self.key_prefix,
-            method=self.method[:8],
-            route=self.route[:120],
-            status=self.status,
-            code=self.code,
-            duration_ms=self.duration_ms,
-            address=self.address,
-            request_body=scrub_body(self.request_body, LONGEST_BODY, _FREE_TEXT),
-            response_body=scrub_body(self.response_body, LONGEST_BODY, _FREE_TEXT),
-        )
+    def values(self) -> dict[str, Any]:
+        """Return what to store, bodies scrubbed and cut; a model's object would cost more than writing it does."""
+        return {
+            "at": self.at,
+            "request_id": self.request_id,
+            "client_id": self.client_id,
+            "key_prefix": self.key_prefix,
+            "method": self.method[:8],
+            "route": self.route[:120],
+            "status": self.status,
+            "code": self.code,
+            "duration_ms": self.duration_ms,
+            "address": self.address,
+            "request_body": _shown(self.request_body),
+            "response_body": _shown(self.response_body),
+        }
+
+
+def _shown(body: bytes) -> str:
+    # Most calls keep none, and scrubbing nothing costs as much as writing the row.
+    return scrub_body(body, LONGEST_BODY, _FREE_TEXT) if body else ""
 
 
 class Writer:
@@ -79,16 +85,18 @@ class Writer:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self.dropped = 0
-        self._waiting: queue.Queue[Entry] = queue.Queue(capacity)
+        # A deque's ends need no lock of ours; so many threads as there are may be above the bound for a moment.
+        self._waiting: deque[Entry] = deque()
+        self._capacity = capacity
         self._start = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
 
     def put(self, entry: Entry) -> None:
         """Take an entry; drop and count it where too many wait already."""
-        try:
-            self._waiting.put_nowait(entry)
-        except queue.Full:
+        if len(self._waiting) < self._capacity:
+            self._waiting.append(entry)
+        else:
             self.dropped += 1
             LOG_DROPPED.labels("full").inc()
         if self._thread is None:
@@ -130,8 +138,8 @@ class Writer:
         batch: list[Entry] = []
         while len(batch) < BATCH:
             try:
-                batch.append(self._waiting.get_nowait())
-            except queue.Empty:
+                batch.append(self._waiting.popleft())
+            except IndexError:
                 break
         return batch
 
@@ -152,14 +160,14 @@ def record(entry: Entry) -> None:
 
 def write(entries: Sequence[Entry]) -> None:
     """Insert the entries and note which keys were used, and from where."""
-    rows = [entry.row() for entry in entries]
+    rows = [entry.values() for entry in entries]
     try:
         with turns.writing(), transaction.atomic():
-            insert(RequestLog, rows)
+            insert_values(RequestLog, rows)
     except IntegrityError:
         # A client was deleted while its calls waited.
-        there = set(Client.objects.filter(pk__in={row.client_id for row in rows}).values_list("pk", flat=True))
+        there = set(Client.objects.filter(pk__in={row["client_id"] for row in rows}).values_list("pk", flat=True))
         for row in rows:
-            row.client_id = row.client_id if row.client_id in there else None
-        insert(RequestLog, rows)
+            row["client_id"] = row["client_id"] if row["client_id"] in there else None
+        insert_values(RequestLog, rows)
     uses.note((entry.key_id, entry.key_prefix, entry.address) for entry in entries if entry.key_id is not None)

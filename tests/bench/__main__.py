@@ -10,7 +10,7 @@ import time
 import traceback
 from pathlib import Path
 
-from tests.bench import broker, capture, delivery, growth, idle, latency, memory, sheets
+from tests.bench import broker, capture, delivery, growth, idle, latency, log, memory, sheets
 from tests.bench.machine import describe
 from tests.bench.processes import ROOT
 from tests.bench.run import Run
@@ -21,6 +21,7 @@ _MEASURES = {
     "idle": idle.measure,
     "latency": latency.measure,
     "capture": capture.measure,
+    "log": log.measure,
     "broker": broker.measure,
     "delivery": delivery.measure,
     "growth": growth.measure,
