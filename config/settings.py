@@ -208,6 +208,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Chatbots ask, capture leads and receive events here.",
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
+    "SORT_OPERATIONS": False,  # as the addresses stand: what is needed first comes first
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

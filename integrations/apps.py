@@ -17,13 +17,14 @@ class IntegrationsConfig(AppConfig):
         """Have every provider checked at start-up, and our work known to the workers."""
         from integrations import drain, metrics, personal, services, signing_in, sweeps
         from integrations.checks import check_providers
-        from integrations.models import Connector, Credential
+        from integrations.models import Connector, Credential, MappingVersion
         from runtime import audit, jobs, periodic, retention, rotation
         from runtime import metrics as figures
 
         checks.register(check_providers)
         figures.register(metrics.gauges)
         audit.track(Connector)
+        audit.track(MappingVersion, ignored=("changed_at", "changed_by"))
         secrets, noise = ("sealed", "spare", "tokens"), ("sealed_with", "changed_at", "renewing_until", "renewals")
         audit.track(Credential, hidden=secrets, ignored=noise)
         jobs.register(drain.WORK)

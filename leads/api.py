@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -81,6 +81,9 @@ class LeadsView(ApiView):
         attempt = idempotency.attempt(request, route)
         if attempt.stored:
             return _replay(attempt)
+        if caller.is_visitor and not request._request.body:
+            # A session knows its visitor, so that {} captures; nothing at all is a mistake of the page.
+            raise ParseError("There is no body. Send a JSON object, {} at the least.")
         data = visitors.read_visitor_lead(caller, request.data) if caller.is_visitor else read_lead(request.data)
         if data is None:
             return Response({"id": str(uuid7())}, status=202)

@@ -22,8 +22,9 @@ class LeadsConfig(AppConfig):
         from leads.exports import chores
         from leads.exports import jobs as exports
         from leads.imports import jobs as imports
+        from leads.models import ExportPlan
         from leads.survey import LeadSurvey
-        from runtime import events, jobs, periodic, rotation
+        from runtime import audit, events, jobs, periodic, rotation
 
         kinds.register("lead", subjects.load, LeadSurvey(), subjects.namesakes)
         events.subscribe(vendor_consents.UNSUBSCRIBED, vendor_consents.on_unsubscribed)
@@ -31,6 +32,8 @@ class LeadsConfig(AppConfig):
         jobs.register(exports.WORK)
         jobs.register(erasures.WORK)
         jobs.register(imports.WORK)
+        # A filter may hold what somebody typed to find a person.
+        audit.track(ExportPlan, hidden=("filters",), ignored=("next_run_at", "base_url"), lists=("recipients",))
         rotation.register("leads.Erasure", ("sealed",))
         periodic.register("exports", timedelta(minutes=1), chores.run)
         personal.register()

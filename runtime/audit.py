@@ -28,10 +28,16 @@ KEPT_DAYS = 400
 _acting: ContextVar[HttpRequest | None] = ContextVar("audit_request", default=None)
 
 
-def track(model: type[Model], *, hidden: Sequence[str] = (), ignored: Sequence[str] = ()) -> None:
-    """Have people's changes of a model's rows written down; of `hidden` fields only that they changed."""
+def track(
+    model: type[Model], *, hidden: Sequence[str] = (), ignored: Sequence[str] = (), lists: Sequence[str] = ()
+) -> None:
+    """Have people's changes of a model's rows written down; of `hidden` fields only that they changed.
+
+    `lists` are fields that name many rows of another model.
+    """
     auditlog.register(
         model,
+        m2m_fields=set(lists),
         mask_fields=list(hidden),
         mask_callable="runtime.audit.masked",
         exclude_fields=[model._meta.pk.name, *ignored],

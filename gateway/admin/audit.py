@@ -133,14 +133,23 @@ def summary(entry: AuditEntry) -> str:
 def _rows(entry: AuditEntry) -> Sequence[dict[str, str]]:
     return [
         {"label": _label(entry, name), "before": _shown(before), "after": _shown(after)}
-        for name, (before, after) in sorted(entry.changes_dict.items())
+        for name, change in sorted(entry.changes_dict.items())
+        for before, after in [_both(change)]
     ]
+
+
+def _both(change: Any) -> tuple[Any, Any]:
+    """Return what was before and after; of a list of rows only those that came or went."""
+    if not isinstance(change, dict):
+        return change[0], change[1]
+    names = ", ".join(change["objects"])
+    return ("", names) if change["operation"] == "add" else (names, "")
 
 
 def _shown(value: object) -> str:
     text = str(value)
     if text == HIDDEN:
-        return "(a secret, not kept here)"
+        return "(not kept here)"
     return "" if text in {"None", "[]", "{}"} else text
 
 

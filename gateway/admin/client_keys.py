@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,12 +20,12 @@ _MOST_ADDRESSES = 3
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A key, the newest addresses it is used from, and how many more there are."""
+    """A key, the newest `(address, last call)` it is used from, and how many more there are."""
 
     key: Key
     state: SafeString
     words: str
-    addresses: Sequence[str]
+    addresses: Sequence[tuple[str, datetime]]
     more: int
     rotate: str
     revoke: dict[str, Any] | None
@@ -44,19 +45,19 @@ def key_rows(request: HttpRequest, client: Client) -> list[Row]:
             addresses.get(key.pk, []),
             counts.get(key.pk, 0) - len(addresses.get(key.pk, [])),
             reverse("admin:gateway_key_rotate", args=(key.pk,)) if may_rotate(request, key) else "",
-            _revoke(key) if may_press and key.revoked_at is None else None,
+            _revoke(key) if may_press and key.is_working else None,
         )
         for key in shown
     ]
 
 
-def _uses(ids: Sequence[UUID]) -> tuple[dict[UUID, list[str]], dict[UUID, int]]:
+def _uses(ids: Sequence[UUID]) -> tuple[dict[UUID, list[tuple[str, datetime]]], dict[UUID, int]]:
     counts = dict(KeyUse.objects.filter(key__in=ids).order_by().values_list("key").annotate(Count("pk")))
-    found: dict[UUID, list[str]] = {}
-    newest = KeyUse.objects.filter(key__in=ids).order_by("-last_at").values_list("key", "address")
-    for key_id, address in newest[: 50 * _MOST_KEYS]:
+    found: dict[UUID, list[tuple[str, datetime]]] = {}
+    newest = KeyUse.objects.filter(key__in=ids).order_by("-last_at").values_list("key", "address", "last_at")
+    for key_id, address, last_at in newest[: 50 * _MOST_KEYS]:
         if len(found.setdefault(key_id, [])) < _MOST_ADDRESSES:
-            found[key_id].append(address)
+            found[key_id].append((address, last_at))
     return found, counts
 
 

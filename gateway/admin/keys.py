@@ -100,7 +100,7 @@ def key_words(key: Key) -> str:
             "address or over plain HTTP. It still works, for whoever has read it, too. Rotate it now."
         )
     if key.replaced_by_id:
-        return f"Another key takes its place; this one ends by itself {ends}. Below is who still uses it."
+        return f"Another key takes its place; this one ends by itself {ends}. Move whoever still uses it before then."
     if key.expires_at < db_now() + SOON:
         return f"This key ends {ends}. Rotate it: the old one works on while you put the new one in place."
     return ""
@@ -256,7 +256,7 @@ class KeyAdmin(PageAdmin):
     @button(
         "Revoke",
         confirm="Whatever uses this key is refused within seconds, for good. Revoke it?",
-        is_shown=lambda key: key.revoked_at is None,
+        is_shown=lambda key: key.is_working,
     )
     def revoke(self, request: HttpRequest, key: Key) -> None:
         """End this key."""
@@ -266,7 +266,7 @@ class KeyAdmin(PageAdmin):
     @admin.action(description="Revoke", permissions=["press"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Key]) -> None:
         """End the selected keys."""
-        keys = list(queryset.filter(revoked_at=None))
+        keys = [key for key in queryset if key.is_working]
         for key in keys:
             services.key_revoke(key=key)
         self.say(request, f"{counted(len(keys), 'key')} revoked; calls with them are refused within 5 seconds.")

@@ -67,7 +67,7 @@ class RequestLogAdmin(RecordAdmin):
     @admin.display(description="request", ordering="route")
     def shown_request(self, call: RequestLog) -> str:
         """What was asked for."""
-        return f"{call.method} {call.route}"
+        return f"{call.method} {call.route or '(no such address)'}"
 
     @admin.display(description="status", ordering="status")
     def shown_status(self, call: RequestLog) -> SafeString:

@@ -5,13 +5,16 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import requires_services
-from tests.demo import ROOT, DemoServer, environment, wait_for
+from tests.demo import ROOT, DemoServer, call, environment, wait_for
 
 SETTINGS = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -51,11 +54,17 @@ def blocks(document: str, language: str, url: str) -> list[str]:
     return [block.replace("http://127.0.0.1:8000", url) for block in found]
 
 
-def run(demo: DemoServer, folder: Path, *command: str, given: str = "") -> str:
+def run(demo: DemoServer, folder: Path, *command: str, given: str = "", **variables: str) -> str:
     """Run a program as the demo's chatbot; return what it prints."""
     told = {"SHOPBOTLY_URL": demo.url, "SHOPBOTLY_KEY": demo.told["secret_key"], "NO_PROXY": "127.0.0.1"}
     done = subprocess.run(
-        command, cwd=folder, env=environment(**told), input=given, capture_output=True, text=True, timeout=120
+        command,
+        cwd=folder,
+        env=environment(**told | variables),
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, (
         f"{command} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
@@ -170,6 +179,67 @@ def test_the_node_example_asks_and_captures(demo: DemoServer, folder: Path, node
     assert "from Odoo (sandbox)" in said
     assert "session: for 1800 s" in said
     assert "lead:" in said
+
+
+class Busy:
+    """Stands before a server: puts each address off once, with `Retry-After`, and passes on what comes later."""
+
+    def __init__(self, url: str) -> None:
+        self.seen: list[tuple[str, str, float]] = []
+        busy = self
+
+        class Door(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                before = [path for path, _, _ in busy.seen]
+                busy.seen.append((self.path, self.headers.get("Idempotency-Key", ""), time.monotonic()))
+                if self.path in before:
+                    headers = {name: value for name, value in self.headers.items() if name in PASSED_ON}
+                    reply = call("POST", url + self.path, json.loads(body), headers)
+                    self._answer(reply.status, json.dumps(reply.body).encode())
+                else:
+                    self._answer(503, b"{}", **{"Retry-After": "1"})
+
+            def _answer(self, status: int, body: bytes, **headers: str) -> None:
+                self.send_response(status)
+                for name, value in {"Content-Type": "application/json", "Content-Length": len(body), **headers}.items():
+                    self.send_header(name, str(value))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: object) -> None:
+                """Print nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> "Busy":
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+PASSED_ON = {"Authorization", "Content-Type", "Idempotency-Key", "Origin", "authorization", "idempotency-key", "origin"}
+
+
+@pytest.mark.parametrize("example", ["chatbot.py", "chatbot.mjs"])
+def test_an_example_waits_as_it_is_told_to_and_sends_the_same_again(
+    demo: DemoServer, folder: Path, node: str, example: str
+):
+    program = node if example.endswith("mjs") else sys.executable
+    before = len(demo.rows("SELECT id FROM leads_activity"))
+    with Busy(demo.url) as busy:
+        # Its page is the demo's own, whatever stands in between.
+        variables = {"SHOPBOTLY_URL": busy.url, "SHOPBOTLY_PAGE": demo.url}
+        run(demo, folder, program, str(ROOT / "examples" / example), **variables)
+
+    first, second = [each for each in busy.seen if each[0] == "/v1/leads"]
+    assert first[1] == second[1] != ""
+    assert second[2] - first[2] >= 1
+    assert len(demo.rows("SELECT id FROM leads_activity")) == before + 1
 
 
 def test_the_shell_example_captures(demo: DemoServer, folder: Path):

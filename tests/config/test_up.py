@@ -81,6 +81,7 @@ def test_the_screen_shows_where_to_go_and_with_which_keys(demo):
     for name in ("admin_password", "secret_key", "publishable_key", "sandbox_url"):
         assert demo.told[name] in said
     assert f"{demo.url}/admin/" in said
+    assert f"{demo.url}/demo/chat" in said
     assert len([line for line in demo.output if line.startswith("curl ")]) == 3
 
 

@@ -43,6 +43,13 @@ def test_a_broker_that_is_away_is_said_without_its_password(client, url):
     assert "hunter22" not in answer.content.decode()
 
 
+def test_a_cache_that_forgets_is_said(client, monkeypatch):
+    monkeypatch.setattr(cache, "get", lambda *args: None)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert "request limits do not count" in answer.json()["checks"]["cache"]["detail"]
+
+
 def test_a_database_that_is_away_is_said(client, monkeypatch):
     def fail():
         raise ConnectionError("password=hunter22")

@@ -66,6 +66,14 @@ class TestPublishableKeys:
             n: v for n, v in unknown.items() if n not in volatile
         }
 
+    def test_the_id_is_of_the_call_and_tells_nothing_of_the_person(self, server, page):
+        known = capture(server, ANNA).json()["id"]
+        ids = {capture(page, ANNA).json()["id"] for _ in range(2)}
+        assert len(ids) == 2
+        # A lead's own id would also say when the person was first heard of.
+        assert not Lead.objects.filter(pk__in=ids).exists()
+        assert known not in ids
+
     def test_no_answer_comes_before_its_time(self, page, monkeypatch):
         monkeypatch.setattr(visitors, "ANSWERED_AFTER_SECONDS", 0.15)
         for body in (ANNA, ANNA, {"email": "nonsense"}, ANNA | {"website": "x"}):
@@ -167,6 +175,12 @@ class TestCapturingInASession:
         assert (answer.status_code, set(answer.json())) == (202, {"id"})
         lead = Lead.objects.get()
         assert (lead.email, lead.first_name, lead.phone) == ("anna@example.com", "Anna", "+4930901820")
+
+    def test_it_has_to_send_something(self, server):
+        api = visitor(server)
+        assert api.post("/v1/leads").json()["code"] == "malformed_json"
+        assert not Lead.objects.exists()
+        assert capture(api, {}).status_code == 202
 
     def test_what_its_visitor_says_of_themselves_is_taken(self, server):
         capture(server, ANNA | {"first_name": "Ann"})
