@@ -68,6 +68,13 @@ class NewPersonForm(UserCreationForm):  # type: ignore[misc] # unfold has no typ
     """A new person, with a first password they change afterwards."""
 
     role = RoleField()
+    usable_password = None  # there is no other way in here than by password
+
+    class Meta(UserCreationForm.Meta):  # type: ignore[misc] # unfold has no types
+        model = User
+        fields = ("username", "email")
+        labels = {"username": "Name to sign in with"}
+        help_texts = {"username": "", "email": "Reminders and links to files are sent there."}
 
 
 class SecondFactorFilter(admin.SimpleListFilter):
@@ -106,7 +113,8 @@ class UserAdmin(DjangoUserAdmin, PageAdmin):  # type: ignore[misc, type-arg] # b
         (None, {"fields": ("username", "role", "is_active", "shown_password")}),
         ("About them", {"fields": ("first_name", "last_name", "email", "shown_second_factor", "seen")}),
     )
-    add_fieldsets = ((None, {"fields": ("username", "role", "usable_password", "password1", "password2")}),)
+    add_fieldsets = ((None, {"fields": ("username", "email", "role", "password1", "password2")}),)
+    add_form_template = None
     readonly_fields = ("shown_password", "shown_second_factor", "seen")
     filter_horizontal = ()
 
@@ -136,7 +144,7 @@ class UserAdmin(DjangoUserAdmin, PageAdmin):  # type: ignore[misc, type-arg] # b
         """The way to a new one; what is stored tells nobody anything."""
         return format_html('<a href="{}">Set a new password</a>', "../password/")
 
-    @admin.display(description="is", ordering="last_name")
+    @admin.display(description="person", ordering="last_name")
     def shown_name(self, person: User) -> str:
         """What they are called, or how they are reached."""
         return person.get_full_name() or person.email or "–"

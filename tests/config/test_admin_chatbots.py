@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from gateway import keys
-from gateway.models import AdminNetwork, Key, KeyUse, RequestLog
+from gateway.models import AdminNetwork, Key, KeyUse, RequestLog, User
 from gateway.models import Client as ApiClient
 from gateway.scopes import DEFAULT_SCOPES, SCOPES
 from gateway.services import key_create
@@ -431,10 +431,12 @@ class TestNewSource:
 
 class TestPeople:
     def test_a_person_is_added_with_a_password_that_holds(self, admin_browser: Client):
-        posted = {"username": "anna", "role": "Viewer", "usable_password": "true"}
-        posted |= {"password1": "12345", "password2": "12345"}
-        assert admin_browser.post("/admin/gateway/user/add/", posted).context["errors"]
+        posted = {"username": "anna", "email": "anna@example.com", "role": "Viewer"}
+        for weak in ("", "12345"):
+            posted |= {"password1": weak, "password2": weak}
+            assert admin_browser.post("/admin/gateway/user/add/", posted).context["errors"]
         posted |= {"password1": "a longer sentence 7", "password2": "a longer sentence 7"}
         assert admin_browser.post("/admin/gateway/user/add/", posted).status_code == 302
+        assert User.objects.get(username="anna").email == "anna@example.com"
         posted = {"username": "anna", "password": "a longer sentence 7"}
         assert Client().post("/admin/login/", posted).status_code == 302

@@ -78,7 +78,7 @@ class TestChanges:
 
     def test_passwords_and_client_secrets_are_masked(self, admin_browser: Client):
         password = "a longer sentence 7"
-        new = {"username": "anna", "usable_password": "true", "password1": password, "password2": password}
+        new = {"username": "anna", "password1": password, "password2": password}
         admin_browser.post("/admin/gateway/user/add/", new | {"role": "Analyst"})
         admin_browser.post("/admin/gateway/client/add/", {"name": "Bot", "scopes": ["query"], "rate_per_minute": 60})
         assert LogEntry.objects.filter(additional_data__did="Role changed from none to Analyst.").exists()
