@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import MethodNotAllowed
@@ -51,10 +52,13 @@ class InboundView(ApiView):
         return HttpResponse(content_type="text/plain")
 
     @extend_schema(
-        operation_id="webhooks_in", request={"application/json": dict[str, Any]}, responses={202: ReceivedSerializer}
+        operation_id="webhooks_in", request={"application/json": OpenApiTypes.ANY}, responses={202: ReceivedSerializer}
     )
     def post(self, request: Request, token: str) -> HttpResponse:
-        """Store an event; it is processed afterwards. A connector's vendor sends, and is answered, in its own way."""
+        """Store an event; it is processed afterwards. A connector's vendor sends, and is answered, in its own way.
+
+        Any JSON is taken, as systems send what they like; what means nothing here waits for a person, in sight.
+        """
         source = _source(token)
         if speaks := _speaks(source):
             return _take(request, source, speaks, token)
