@@ -37,7 +37,7 @@ requirements: development
 	$(COMPILE) -c .venv/everything.txt --group dev pyproject.toml -o requirements/development.txt
 
 conformance: development
-	@$(PY) -m pytest -m conformance
+	@$(PY) -m pytest -m conformance -rP
 
 # The fault suite, long (make test has a short form): the storm goes on for FAULTS_SECONDS; FAULTS_SEED draws the same order again.
 faults: development
@@ -45,7 +45,7 @@ faults: development
 
 # Each guard of the product switched off in a copy, which has to turn its scenario red; ARGS="kills" for some of them.
 guards: development
-	@$(PY) -m tests.faults.guards $(ARGS)
+	@$(PY) -m tests.guards $(ARGS)
 
 # About half an hour on a quiet machine; ARGS="--quick --only capture,latency" for a look.
 bench: development

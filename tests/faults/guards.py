@@ -1,39 +1,10 @@
-"""Switches each guard off in a copy of the project, and shows that the scenario it is there for turns red.
+"""Guards that keep accepted leads from being lost or sent twice, and the scenarios that turn red without them."""
 
-    python -m tests.faults.guards            every guard whose servers are named (DATABASE_URL, BROKER_URL)
-    python -m tests.faults.guards kills      those whose scenario's name holds a word
-
-A guard is switched off by changing the source text; where the text is not found any more, that is said.
-"""
-
-import os
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
-from dataclasses import dataclass
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[2]
-_COPIED_NOT = shutil.ignore_patterns(".git", ".*_cache", "__pycache__", "var", "*.sqlite3*")
-
-
-@dataclass(frozen=True)
-class Off:
-    """A guard switched off: the scenario that is to turn red, and `(file, text, other text)` for each change."""
-
-    scenario: str
-    guard: str
-    changes: tuple[tuple[str, str, str], ...]
-    broker: bool = False
-    postgresql: bool = False
-
+from tests.guards import Off
 
 OFF = [
     Off(
-        "test_kills.py::test_a_worker_killed_when_the_vendor_gets_the_request_sends_it_again",
+        "tests/faults/test_kills.py::test_a_worker_killed_when_the_vendor_gets_the_request_sends_it_again",
         "a delivery is settled after the vendor's answer",
         (
             (
@@ -48,12 +19,12 @@ OFF = [
         ),
     ),
     Off(
-        "test_kills.py::test_a_worker_killed_when_the_vendor_has_committed_makes_no_second_contact",
+        "tests/faults/test_kills.py::test_a_worker_killed_when_the_vendor_has_committed_makes_no_second_contact",
         "what a vanished sender held waits again",
         (("integrations/drain.py", "deliveries.recover_lapsed(connector)", "pass"),),
     ),
     Off(
-        "test_kills.py::test_a_worker_killed_when_the_answer_is_on_its_way_does_not_lock_the_connector",
+        "tests/faults/test_kills.py::test_a_worker_killed_when_the_answer_is_on_its_way_does_not_lock_the_connector",
         "a drainer's lease runs out",
         (
             (
@@ -64,7 +35,7 @@ OFF = [
         ),
     ),
     Off(
-        "test_kills.py::test_a_web_server_killed_under_load_has_kept_what_it_accepted",
+        "tests/faults/test_kills.py::test_a_web_server_killed_under_load_has_kept_what_it_accepted",
         "the answer follows the commit",
         (
             (
@@ -80,7 +51,7 @@ OFF = [
         ),
     ),
     Off(
-        "test_kills.py::test_everything_killed_at_once_goes_on_where_it_was",
+        "tests/faults/test_kills.py::test_everything_killed_at_once_goes_on_where_it_was",
         "a lead's delivery is a row of the capture's own transaction",
         (
             (
@@ -91,7 +62,7 @@ OFF = [
         ),
     ),
     Off(
-        "test_kills.py::test_a_rolling_restart_under_load_loses_nothing",
+        "tests/faults/test_kills.py::test_a_rolling_restart_under_load_loses_nothing",
         "what was claimed and not sent is put back, or taken up when its lease has lapsed",
         (
             ("integrations/drain.py", "            parcel.put_back()\n", "            pass\n"),
@@ -99,12 +70,12 @@ OFF = [
         ),
     ),
     Off(
-        "test_takeover.py::test_a_worker_that_wakes_up_after_its_lease_does_not_have_the_last_word",
+        "tests/faults/test_takeover.py::test_a_worker_that_wakes_up_after_its_lease_does_not_have_the_last_word",
         "who lost the fence has the current state sent once more",
         (("integrations/deliveries.py", "ids = outbox.put([outbox.Wanted(newest", "ids = ([outbox.Wanted(newest"),),
     ),
     Off(
-        "test_takeover.py::test_a_worker_that_wakes_up_does_not_send_what_another_has_taken",
+        "tests/faults/test_takeover.py::test_a_worker_that_wakes_up_does_not_send_what_another_has_taken",
         "a call starts only under a lease that outlives it",
         (
             (
@@ -115,12 +86,12 @@ OFF = [
         ),
     ),
     Off(
-        "test_vendor.py::test_everything_captured_while_the_vendor_is_down_arrives_when_it_is_back",
+        "tests/faults/test_vendor.py::test_everything_captured_while_the_vendor_is_down_arrives_when_it_is_back",
         "a vendor's trouble is tried again",
         (("integrations/providers/replies.py", "status in _LATER or status >= 500", "status in _LATER"),),
     ),
     Off(
-        "test_vendor.py::test_everything_captured_while_the_vendor_hangs_arrives_when_it_is_back",
+        "tests/faults/test_vendor.py::test_everything_captured_while_the_vendor_hangs_arrives_when_it_is_back",
         "silence is tried again",
         (
             (
@@ -131,7 +102,7 @@ OFF = [
         ),
     ),
     Off(
-        "test_vendor.py::test_everything_captured_while_the_vendor_is_gone_arrives_when_it_is_back",
+        "tests/faults/test_vendor.py::test_everything_captured_while_the_vendor_is_gone_arrives_when_it_is_back",
         "a refused connection is tried again",
         (
             (
@@ -142,7 +113,7 @@ OFF = [
         ),
     ),
     Off(
-        "test_vendor.py::test_two_enquiries_while_the_vendor_is_down_both_arrive",
+        "tests/faults/test_vendor.py::test_two_enquiries_while_the_vendor_is_down_both_arrive",
         "a delivery tells every enquiry since the last that arrived",
         (
             (
@@ -153,17 +124,17 @@ OFF = [
         ),
     ),
     Off(
-        "test_vendor.py::test_a_429_is_waited_out",
+        "tests/faults/test_vendor.py::test_a_429_is_waited_out",
         "429 closes the quota for as long as it says",
         (("integrations/guard.py", "_told(lambda: self._quota.close(pause))", "pass"),),
     ),
     Off(
-        "test_vendor.py::test_a_429_may_say_how_long_in_any_shape",
+        "tests/faults/test_vendor.py::test_a_429_may_say_how_long_in_any_shape",
         "a Retry-After that can't be read is none",
         (("integrations/providers/replies.py", "except (ValueError, TypeError, IndexError):", "except IndexError:"),),
     ),
     Off(
-        "test_vendor.py::test_a_429_for_ages_is_a_day_at_most_and_says_so",
+        "tests/faults/test_vendor.py::test_a_429_for_ages_is_a_day_at_most_and_says_so",
         "Retry-After is a day at most",
         (
             (
@@ -180,7 +151,7 @@ OFF = [
         ),
     ),
     Off(
-        "test_vendor.py::test_an_answer_that_says_nothing_means_to_ask_again[status-body]",
+        "tests/faults/test_vendor.py::test_an_answer_that_says_nothing_means_to_ask_again[status-body]",
         "who isn't in the answer is unknown: not delivered",
         (
             (
@@ -191,7 +162,7 @@ OFF = [
         ),
     ),
     Off(
-        "test_vendor.py::test_an_answer_that_says_nothing_means_to_ask_again[body0]",
+        "tests/faults/test_vendor.py::test_an_answer_that_says_nothing_means_to_ask_again[body0]",
         "who isn't in the answer is unknown: not refused",
         (
             (
@@ -202,7 +173,7 @@ OFF = [
         ),
     ),
     Off(
-        "test_vendor.py::test_a_bad_record_does_not_hold_up_the_others",
+        "tests/faults/test_vendor.py::test_a_bad_record_does_not_hold_up_the_others",
         "a 2xx that failed inside is a failure",
         (
             (
@@ -213,17 +184,17 @@ OFF = [
         ),
     ),
     Off(
-        "test_outage.py::test_a_vendor_down_for_long_gets_everything_by_itself[600]",
+        "tests/faults/test_outage.py::test_a_vendor_down_for_long_gets_everything_by_itself[600]",
         "an open breaker lets a probe through",
         (("integrations/breaker.py", "        if cache.add(f", "        if False and cache.add(f"),),
     ),
     Off(
-        "test_outage.py::test_a_vendor_down_for_long_gets_everything_by_itself[216000]",
+        "tests/faults/test_outage.py::test_a_vendor_down_for_long_gets_everything_by_itself[216000]",
         "trouble is tried again for three days",
         (("integrations/retries.py", "TROUBLE = (10, MINUTE, ", "TROUBLE = (10, MINUTE)\n_OFF = ("),),
     ),
     Off(
-        "test_outage.py::test_a_vendor_that_never_comes_back_leaves_nobody_without_a_word",
+        "tests/faults/test_outage.py::test_a_vendor_that_never_comes_back_leaves_nobody_without_a_word",
         "after the last try a person is asked",
         (
             ("integrations/retries.py", "    if tries > len(table):\n", "    if tries > 10**9:\n"),
@@ -231,7 +202,7 @@ OFF = [
         ),
     ),
     Off(
-        "test_clock.py::test_a_clock_that_jumps_during_a_call_makes_no_second_contact",
+        "tests/faults/test_clock.py::test_a_clock_that_jumps_during_a_call_makes_no_second_contact",
         "who holds the fence may settle, however late",
         (
             (
@@ -242,12 +213,12 @@ OFF = [
         ),
     ),
     Off(
-        "test_clock.py::test_a_clock_that_went_back_holds_work_up_only_until_it_has_caught_up",
+        "tests/faults/test_clock.py::test_a_clock_that_went_back_holds_work_up_only_until_it_has_caught_up",
         "a lease is a time, not a lock for ever",
         (("integrations/drain.py", "deliveries.recover_lapsed(connector)", "pass"),),
     ),
     Off(
-        "test_clock.py::test_a_clock_that_jumps_all_the_time_loses_nothing",
+        "tests/faults/test_clock.py::test_a_clock_that_jumps_all_the_time_loses_nothing",
         "due and lease times are compared with the clock that wrote them",
         (
             (
@@ -258,7 +229,7 @@ OFF = [
         ),
     ),
     Off(
-        "test_races.py::test_a_capture_after_any_statement_of_the_drainer_is_told_too",
+        "tests/faults/test_races.py::test_a_capture_after_any_statement_of_the_drainer_is_told_too",
         "a lead is read before its enquiries, and those only up to its revision",
         (
             (
@@ -270,13 +241,13 @@ OFF = [
         ),
     ),
     Off(
-        "test_interleaving.py::test_a_claim_passes_over_what_an_open_capture_has_joined_and_then_sees_it",
+        "tests/faults/test_interleaving.py::test_a_claim_passes_over_what_an_open_capture_has_joined_and_then_sees_it",
         "joining locks the row that is joined",
         (("integrations/outbox.py", "DO UPDATE SET operation = excluded.operation", "DO NOTHING"),),
         postgresql=True,
     ),
     Off(
-        "test_interleaving.py::test_a_capture_that_meets_a_claimed_delivery_makes_one_of_its_own",
+        "tests/faults/test_interleaving.py::test_a_capture_that_meets_a_claimed_delivery_makes_one_of_its_own",
         "only a waiting delivery can be joined",
         (
             (
@@ -293,7 +264,7 @@ OFF = [
         postgresql=True,
     ),
     Off(
-        "test_interleaving.py::test_a_capture_changes_nothing_of_the_delivery_it_joins",
+        "tests/faults/test_interleaving.py::test_a_capture_changes_nothing_of_the_delivery_it_joins",
         "joining takes the row's lock and nothing else",
         (
             (
@@ -305,72 +276,33 @@ OFF = [
         postgresql=True,
     ),
     Off(
-        "test_interleaving.py::test_two_claims_at_once_take_different_rows",
+        "tests/faults/test_interleaving.py::test_two_claims_at_once_take_different_rows",
         "a claim passes over locked rows",
         (("integrations/outbox.py", "select_for_update(skip_locked=True, of=", "select_for_update(of="),),
         postgresql=True,
     ),
     Off(
-        "test_broker.py::test_a_broker_that_stands_still_holds_up_no_capture",
+        "tests/faults/test_broker.py::test_a_broker_that_stands_still_holds_up_no_capture",
         "a request never talks to the broker",
         (("runtime/wakeups.py", "lambda: current().put(kind, id)", "lambda: current().actor.send(kind, id)"),),
         broker=True,
     ),
     Off(
-        "test_broker.py::test_without_a_broker_leads_are_taken_as_before_and_delivered",
+        "tests/faults/test_broker.py::test_without_a_broker_leads_are_taken_as_before_and_delivered",
         "the clock runs what it can't announce",
         (("runtime/worker.py", "self._without_broker.submit(_run_without_broker, kind, id)", "pass"),),
         broker=True,
     ),
     Off(
-        "test_broker.py::test_a_hint_that_is_lost_is_not_missed",
+        "tests/faults/test_broker.py::test_a_hint_that_is_lost_is_not_missed",
         "the clock finds due work that nobody announced",
         (("runtime/worker.py", "self._announce(kind.name, id, ticks)", "pass"),),
         broker=True,
     ),
     Off(
-        "test_database.py::test_a_database_that_crashes_under_load_loses_nothing_that_was_accepted",
+        "tests/faults/test_database.py::test_a_database_that_crashes_under_load_loses_nothing_that_was_accepted",
         "the clock outlives a database that doesn't answer",
         (("runtime/worker.py", "except DatabaseError as err:", "except ZeroDivisionError as err:"),),
         postgresql=True,
     ),
 ]
-
-
-def main(words: list[str]) -> int:
-    """Try every guard that is asked for; returns 0 where each scenario turned red."""
-    wanted = [off for off in OFF if not words or any(word in off.scenario for word in words)]
-    green = [off for off in wanted if _can_run(off) and not _is_red(off)]
-    return 1 if green else 0
-
-
-def _can_run(off: Off) -> bool:
-    has_broker = bool(os.environ.get("BROKER_URL"))
-    has_postgresql = os.environ.get("DATABASE_URL", "").startswith("postgres")
-    return (has_broker or not off.broker) and (has_postgresql or not off.postgresql)
-
-
-def _is_red(off: Off) -> bool:
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="shopbotly-guards-") as folder:
-        copy = Path(folder) / "project"
-        shutil.copytree(ROOT, copy, symlinks=True, ignore=_COPIED_NOT)
-        for file, text, other in off.changes:
-            source = (copy / file).read_text()
-            if source.count(text) != 1:
-                print(f"STALE  {off.guard}: {file} has {source.count(text)} times {text.strip()!r}", flush=True)
-                return False
-            (copy / file).write_text(source.replace(text, other))
-        command = [sys.executable, "-m", "pytest", "-q", "-x", f"tests/faults/{off.scenario}"]
-        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
-    said = re.findall(r"^E +(.*)$", done.stdout, re.MULTILINE)
-    how = next((line for line in said if re.search(r"lost|silent|dupl|stale|unexp|still not", line)), (said or [""])[0])
-    verdict = {0: "GREEN", 1: "red"}.get(done.returncode, f"code {done.returncode}")
-    print(
-        f"{verdict:5} {time.monotonic() - started:4.0f} s  {off.scenario}\n    {off.guard}\n    {how[:200]}", flush=True
-    )
-    return done.returncode == 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
