@@ -127,6 +127,12 @@ LEFT_LATER = {
 }
 
 
+FROM_THIS_LIST = {"list_id": "Y6nRLr", "reason": "UNSUBSCRIBE", "timestamp": "2026-11-24T00:00:00Z"}
+# Put aside by the shop itself: what they once agreed to still stands there.
+PUT_ASIDE = {"consent": "SUBSCRIBED", "suppression": [{"reason": "USER_SUPPRESSED"}]}
+LEFT_TWICE = {"suppression": [*LEFT["suppression"], *LEFT_LATER["suppression"]]}
+
+
 @pytest.mark.parametrize(
     ("contact", "process", "marketing", "config", "reason"),
     [
@@ -135,6 +141,9 @@ LEFT_LATER = {
         (ANNA, SINGLE, LEFT, {}, "unsubscribed_there"),
         (ANNA, DOUBLE, LEFT_LATER, {}, "unsubscribed_there"),
         (ANNA, DOUBLE, {"consent": "UNSUBSCRIBED"}, {}, "unsubscribed_there"),
+        (ANNA, SINGLE, {"consent": "SUBSCRIBED", "list_suppressions": [FROM_THIS_LIST]}, {}, "unsubscribed_there"),
+        (ANNA, DOUBLE, PUT_ASIDE, {}, "unsubscribed_there"),
+        (ANNA, DOUBLE, LEFT_TWICE, {}, "unsubscribed_there"),
         (ANNA, DOUBLE, {"consent": "SUBSCRIBED", "suppression": [{"reason": "HARD_BOUNCE"}]}, {}, "refused"),
     ],
 )
@@ -142,6 +151,14 @@ def test_nobody_is_subscribed_behind_their_back(contact, process, marketing, con
     outcome, asked, _ = subscribed(contact, process, profile(**marketing), **config)
     assert (outcome.kind, outcome.reason) == ("rejected", reason)
     assert len(asked) == 2
+
+
+def test_who_left_another_list_is_subscribed_to_this_one():
+    elsewhere = {"list_id": "Xk9Sng", "reason": "UNSUBSCRIBE", "timestamp": "2026-11-24T00:00:00Z"}
+    outcome, asked, _ = subscribed(
+        ANNA, SINGLE, profile(consent="SUBSCRIBED", list_suppressions=[elsewhere]), says(202)
+    )
+    assert (outcome.kind, len(asked)) == ("delivered", 3)
 
 
 @pytest.mark.parametrize(("contact", "marketing"), [(UNSURE, {"consent": "NEVER_SUBSCRIBED"}), (ANNA, LEFT)])

@@ -102,6 +102,19 @@ def test_a_refusal_is_named(code, fields, reason):
     assert "anna" not in f"{outcome.words}{outcome.field}"
 
 
+def test_a_failure_that_names_its_record_is_no_delivery():
+    """An update that fails has an id: the record is there, what was sent isn't in it."""
+    refused = {"statusCode": "STRING_TOO_LONG", "message": "", "fields": ["LastName"]}
+    [outcome], _ = upserted(says(200, [{"id": "00Q5e00001abcDEEAY", "success": False, "errors": [refused]}]))
+    assert (outcome.kind, outcome.reason) == ("rejected", "too_long")
+
+
+@pytest.mark.parametrize("id", [None, 5, "", "x", "00Q5e00001abcDEEAY/../x"])
+def test_a_success_without_a_record_is_no_delivery(id):
+    [outcome], _ = upserted(says(200, [{"id": id, "success": True, "errors": []}]))
+    assert outcome.kind == "unknown"
+
+
 def test_a_locked_record_is_tried_again():
     told = [{"success": False, "errors": [{"statusCode": "UNABLE_TO_LOCK_ROW", "message": "", "fields": []}]}]
     [outcome], _ = upserted(says(200, told))
@@ -132,6 +145,28 @@ def test_a_duplicate_that_can_not_be_told_needs_a_person(found):
     [outcome], vendor = upserted(answer("records__duplicate"), says(200, {"searchRecords": found}))
     assert (outcome.kind, outcome.reason) == ("rejected", "duplicate")
     assert len(vendor.requests) == 2
+
+
+def test_of_two_records_that_a_rule_matched_neither_is_written_over():
+    told = fixture("records__duplicate_named")["body"]
+    [result] = told[0]["errors"][0]["duplicateResut"]["matchResults"]
+    result["matchRecords"].append({"record": {"Id": "00Q5e00001oldBAEAY"}})
+    [outcome], vendor = upserted(says(200, told), says(200, {"searchRecords": []}))
+    assert (outcome.kind, outcome.reason) == ("rejected", "duplicate")
+    assert asked(vendor)[1:] == [f"POST {DATA}/parameterizedSearch"]
+
+
+def test_a_record_with_a_longer_address_is_somebody_else():
+    """The search also finds addresses that hold this one."""
+    found = [{"Id": "00Q5e00001oldAAEAY", "Email": "johanna@example.com"}]
+    [outcome], vendor = upserted(answer("records__duplicate"), says(200, {"searchRecords": found}))
+    assert (outcome.kind, len(vendor.requests)) == ("rejected", 2)
+
+
+def test_an_external_id_that_several_records_have_is_a_conflict():
+    with pytest.raises(errors.Refused, match="unique") as caught:
+        upserted(says(300, ["/services/data/v62.0/sobjects/Lead/00Q5e00001oldAAEAY"]))
+    assert (caught.value.code, caught.value.status) == ("conflict", 300)
 
 
 def test_a_field_that_is_not_there_names_itself():
@@ -167,6 +202,12 @@ def test_forgetting_finds_by_our_id_and_else_by_the_record_told_last():
         f"DELETE {DATA}/sobjects/Lead/ShopBotly_Id__c/id-1",
         f"DELETE {DATA}/sobjects/Lead/00Q5e00001oldAAEAY",
     ]
+
+
+def test_what_our_id_found_is_forgotten_and_nothing_else():
+    vendor = Vendor("salesforce", says(204))
+    vendor.provider.erase(Contact("id-1", {}, external_id="00Q5e00001oldAAEAY"))
+    assert asked(vendor) == [f"DELETE {DATA}/sobjects/Lead/ShopBotly_Id__c/id-1"]
 
 
 def test_a_missing_external_id_is_told_with_what_to_do():
