@@ -47,7 +47,7 @@ class InboundView(ApiView):
     def get(self, request: Request, token: str) -> HttpResponse:
         """Tell a vendor that looks first whether anybody is here; addresses of other senders take no GET."""
         speaks = _speaks(_source(token))
-        if speaks is None or not speaks.is_probed:
+        if speaks is None or not speaks.is_probe(_received(request)):
             raise MethodNotAllowed("GET")
         return HttpResponse(content_type="text/plain")
 
@@ -86,17 +86,22 @@ def _speaks(source: Source) -> EventSource | None:
 
 def _take(request: Request, source: Source, speaks: EventSource, token: str) -> HttpResponse:
     """Answer a connector's vendor."""
-    plain = request._request
-    received = Received(
-        method=plain.method or "", url=whole_address(plain.META), headers=plain.headers, body=plain.body, now=db_now()
-    )
-    sender = client_address(plain.META)
+    received = _received(request)
+    if speaks.is_probe(received):
+        return HttpResponse(status=speaks.acknowledgement.status, content_type="text/plain")
+    sender = client_address(request._request.META)
     try:
         heard = message_receive(source=source, speaks=speaks, token=token, received=received, sender=sender)
     except BadSignature as err:
         # What was wrong with it helps whoever set it up, on the connector's page, and whoever tries to get in, here.
         raise Problem(401, "bad_signature", "The message does not prove where it comes from.") from err
     return HttpResponse(heard.body, status=heard.status, content_type=heard.content_type or "text/plain")
+
+
+def _received(request: Request) -> Received:
+    plain = request._request
+    address = whole_address(plain.META)
+    return Received(method=plain.method or "", url=address, headers=plain.headers, body=plain.body, now=db_now())
 
 
 def _body(request: Request) -> bytes:

@@ -110,7 +110,7 @@ class CustomerSource(ABC):
 
 
 class EventSource(ABC):
-    """Tells by itself what has happened, in requests that it signs. Both methods are pure."""
+    """Tells by itself what has happened, in requests that it signs. Its methods are pure."""
 
     acknowledgement: ClassVar[Acknowledgement] = Acknowledgement()
     proof: ClassVar[Literal["theirs", "client_secret", "ours", "address"]] = "theirs"
@@ -120,8 +120,10 @@ class EventSource(ABC):
     """What that secret is called there and where it stands, for a person who looks for it."""
     event_steps: ClassVar[tuple[str, ...]] = ()
     """What to press and tick there so that it tells us, one step each."""
-    is_probed: ClassVar[bool] = False
-    """Whether it looks by GET first if there is anybody at the address."""
+
+    def is_probe(self, received: Received) -> bool:
+        """Tell whether a request only looks if there is anybody at the address; it proves nothing and tells nothing."""
+        return False
 
     @abstractmethod
     def verify(self, received: Received, secrets: Sequence[str]) -> None:

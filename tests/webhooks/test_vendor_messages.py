@@ -346,6 +346,15 @@ def test_an_address_that_is_not_probed_takes_no_get():
     assert APIClient().get("/v1/webhooks/in/whin_none").status_code == 404
 
 
+def test_a_shop_that_tries_the_address_is_answered_and_tells_nothing():
+    source, token = connected("woocommerce")
+    form = "application/x-www-form-urlencoded"
+    assert post(token, b"webhook_id=7", content_type=form).status_code == 200
+    assert post(token, b"webhook_id=7&id=5", content_type=form).status_code == 401
+    source.refresh_from_db()
+    assert (source.heard_at, source.refused, InboundEvent.objects.count()) == (None, 1, 0)
+
+
 @pytest.mark.db
 def test_what_no_database_takes_is_replaced_and_what_is_too_long_is_cut():
     source, _ = connected()

@@ -79,7 +79,6 @@ class Mailchimp(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSour
     default_mapping = {"FNAME": "first_name", "LNAME": "last_name"}
     acknowledgement = Acknowledgement(status=200)
     proof = "address"
-    is_probed = True
     event_steps = (
         "Open Audience → Settings → Webhooks and create one with the address as callback URL.",
         "Tick subscribes, unsubscribes, profile updates, cleaned addresses and email changed.",
@@ -202,6 +201,10 @@ class Mailchimp(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSour
 
     def _member(self, contact: Contact) -> str:
         return f"{self._list()}/members/{member_hash(contact.email)}"
+
+    def is_probe(self, received: Received) -> bool:
+        """Tell whether Mailchimp looks for the address, which it does by GET before it takes it."""
+        return received.method == "GET"
 
     def verify(self, received: Received, secrets: Sequence[str]) -> None:
         """Check that it came to the secret address; Mailchimp signs nothing."""

@@ -109,6 +109,12 @@ def test_what_is_told_is_in_our_words_and_the_same_each_time(key):
 
 
 @telling
+def test_no_message_is_taken_for_one_that_only_looks(key):
+    for message in messages(key):
+        assert not source(key).is_probe(message)
+
+
+@telling
 def test_an_answer_to_a_message_is_a_success(key):
     assert 200 <= source(key).acknowledgement.status < 300
 

@@ -1,6 +1,7 @@
 """What WooCommerce's answers and messages mean."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -158,8 +159,13 @@ def test_what_the_same_second_brings_is_told_apart():
     assert one[0].dedupe_id != other[0].dedupe_id
 
 
-def test_the_unsigned_call_at_a_webhooks_making_is_not_taken_for_an_event():
+def test_the_unsigned_call_at_a_webhooks_making_only_looks():
+    shop = Vendor("woocommerce", says(500)).provider
     ping = received(b"webhook_id=7", SECRET, "order.created")
+    assert not shop.is_probe(ping)
     del ping.headers["X-WC-Webhook-Signature"]
+    assert shop.is_probe(ping)
+    for body in (b"webhook_id=7&status=completed", b"webhook_id=", b'{"id": 7}', b""):
+        assert not shop.is_probe(replace(ping, body=body))
     with pytest.raises(BadSignature):
-        Vendor("woocommerce", says(500)).provider.verify(ping, [SECRET])
+        shop.verify(ping, [SECRET])
