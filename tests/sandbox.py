@@ -69,6 +69,10 @@ class SandboxApi:
         found: list[dict[str, Any]] = self.ask("GET", f"/_state/{vendor}/{kind}")["rows"]
         return found
 
+    def change(self, vendor: str, kind: str, id: int, **values: Any) -> None:
+        """Change a record as people at the company would, e.g. `change("woocommerce", "orders", 1001, status=…)`."""
+        self.ask("POST", f"/_state/{vendor}/{kind}/{id}", values)
+
     def contacts(self) -> list[dict[str, Any]]:
         """Return the contacts of the sandbox CRM."""
         return self.rows("hubspot", "contacts")

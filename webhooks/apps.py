@@ -14,13 +14,14 @@ class WebhooksConfig(AppConfig):
         """Make the work on inbound events known to the workers."""
         from runtime import audit, retention, rotation
         from runtime.jobs import Kind, register
-        from webhooks import jobs, personal, services
+        from webhooks import changes, jobs, personal, services
         from webhooks.models import Source
 
         noise = ("heard_at", "refused", "refused_at", "refused_because")
         audit.track(Source, hidden=("token_digest", "token_before", "sealed"), ignored=noise)
         rotation.register("webhooks.Source", ("sealed",))
         register(Kind(services.KIND, jobs.look, jobs.run))
+        register(changes.WORK)
         personal.register()
         said = "Events that other systems sent and that were dealt with; one that comes again later is a new one."
         retention.register("webhook events", said, 90, lambda days: services.prune_inbound(days=days))

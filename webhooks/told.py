@@ -56,8 +56,11 @@ def message_receive(
     return speaks.acknowledgement
 
 
-def events_keep(*, source: Source, events: Sequence[VendorEvent]) -> int:
-    """Store what a vendor told, each event once however often it is told; returns how many are new."""
+def events_keep(*, source: Source, events: Sequence[VendorEvent], counts_again: bool = True) -> int:
+    """Store what a vendor told, each event once however often it is told; returns how many are new.
+
+    What is told again is counted, unless we ask in a way that has it told again.
+    """
     told = {reading.bounded("event:", each.dedupe_id): each for each in events if each.type in EVENT_TYPES}
     if not told:
         return 0
@@ -67,7 +70,7 @@ def events_keep(*, source: Source, events: Sequence[VendorEvent]) -> int:
         rows = [_row(source, key, event) for key, event in told.items() if key not in known]
         # Where another request stores the same at this moment, one of the two is left out.
         InboundEvent.objects.bulk_create(rows, ignore_conflicts=True)
-        if known:
+        if known and counts_again:
             mine.filter(dedupe_key__in=known).update(times_received=F("times_received") + 1)
         for row in rows:
             wake(KIND, str(row.pk))

@@ -60,7 +60,7 @@ class Standing:
 
 def standing(connector: Connector) -> Standing | None:
     """Return how it stands with a connector; None where its vendor neither tells nor can be asked."""
-    speaks, asks_every = event_source(connector), poll_seconds(connector)
+    speaks, asks_every = event_source(connector), _poll_seconds(connector)
     if speaks is None and not asks_every:
         return None
     source = Source.objects.filter(connector=connector).select_related("connector__credential").first()
@@ -75,14 +75,14 @@ def standing(connector: Connector) -> Standing | None:
         secret=_secret_words(source, speaks) if source and speaks and has_address else "",
         troubles=_troubles(source, speaks, setup_) if source and speaks and setup_ and has_address else (),
         replaced_until=replaced(source) if source else None,
-        asks_every=asks_every,
+        # Who has an address to tell is not asked.
+        asks_every=0.0 if has_address else asks_every,
         status=getattr(connector, "status", None),
         **counts,
     )
 
 
-def poll_seconds(connector: Connector) -> float:
-    """Return how often a connector's vendor is asked for changes; 0 where it can't be."""
+def _poll_seconds(connector: Connector) -> float:
     if connector.provider not in PROVIDERS:
         return 0.0
     provider = provider_class(connector.provider)

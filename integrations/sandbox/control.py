@@ -127,6 +127,19 @@ def _state(state: State, parameters: dict[str, str], body: bytes, is_form: bool)
     return json_reply(200, {"count": len(rows), "rows": rows})
 
 
+def _change(state: State, parameters: dict[str, str], body: bytes, is_form: bool) -> Reply:
+    vendor = state.vendors.get(parameters["vendor"])
+    try:
+        values = json.loads(body)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        return json_reply(400, {"error": "send what is changed as a JSON object"})
+    if vendor is None or not vendor.change(parameters["kind"], parameters["id"], values):
+        return json_reply(404, {"error": f"there is no {parameters['kind']} {parameters['id']} to change"})
+    return Reply(204)
+
+
 def _requests(state: State, parameters: dict[str, str], body: bytes, is_form: bool) -> Reply:
     after = _number(parameters, "after", 0)
     lines = state.requests(after)
@@ -157,6 +170,7 @@ OPERATIONS: tuple[tuple[str, re.Pattern[str], Operation], ...] = tuple(
         ("POST", r"/_faults/(?P<dial_id>[0-9]{1,9})/clear", _remove_dial),
         ("GET", "/_effects", _effects),
         ("GET", r"/_state/(?P<vendor>[^/]+)/(?P<kind>[^/]+)", _state),
+        ("POST", r"/_state/(?P<vendor>[^/]+)/(?P<kind>[^/]+)/(?P<id>[^/]+)", _change),
         ("GET", "/_requests", _requests),
         ("POST", "/_reset", _reset),
     )

@@ -127,6 +127,10 @@ class Vendor:
         """Everything held of one kind, or None where there is no such kind."""
         raise NotImplementedError
 
+    def change(self, kind: str, id: str, values: dict[str, Any]) -> bool:
+        """Change a record as people at the company would; False where that isn't imitated, or there is none."""
+        return False
+
     def tables(self) -> list[Table]:
         """What the page shows."""
         raise NotImplementedError

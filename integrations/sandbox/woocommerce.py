@@ -11,12 +11,13 @@ Source: https://developer.woocommerce.com/docs/apis/rest-api/, the controllers o
 from __future__ import annotations
 
 import fnmatch
+import json
 import math
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from integrations.sandbox.vendor import RefusedError, Table, Vendor, is_key, route
-from integrations.sandbox.wire import Reply, Request, json_reply
+from integrations.sandbox.wire import Reply, Request, json_reply, utc_now
 
 KEY, SECRET = "ck_sandbox", "cs_sandbox"
 API = "/wp-json/wc/v3"
@@ -55,6 +56,8 @@ def _order(id: int, status: str, email: str, total: str, **more: Any) -> dict[st
         "currency": "EUR",
         "date_created": "2026-11-20T11:00:00",
         "date_created_gmt": "2026-11-20T10:00:00",
+        "date_modified_gmt": "2026-11-20T10:00:00",
+        "date_completed_gmt": "2026-11-20T10:00:00" if status == "completed" else None,
         "total": total,
         "customer_id": 0,
         "customer_ip_address": "192.0.2.7",
@@ -107,7 +110,9 @@ class WooCommerce(Vendor):
 
     key: ClassVar[str] = "woocommerce"
     name: ClassVar[str] = "WooCommerce"
-    schema: ClassVar[str] = ""
+    schema: ClassVar[str] = (
+        "CREATE TABLE IF NOT EXISTS woocommerce_orders (id INTEGER PRIMARY KEY, record TEXT NOT NULL);"
+    )
     routes = (
         route("GET", f"{API}/orders", "orders"),
         route("GET", f"{API}/orders/{{order}}", "order"),
@@ -134,14 +139,43 @@ class WooCommerce(Vendor):
             return _error(404, "rest_no_route", "No route was found matching the URL and request method.")
         return _error(status, "internal_server_error", message or "There has been a critical error on this website.")
 
+    def seed(self) -> None:
+        with self.store.transaction() as db:
+            rows = [(order["id"], json.dumps(order)) for order in ORDERS]
+            db.executemany("INSERT INTO woocommerce_orders VALUES (?, ?)", rows)
+
+    def _orders(self) -> list[dict[str, Any]]:
+        return [json.loads(text) for (text,) in self.store.rows("SELECT record FROM woocommerce_orders ORDER BY id")]
+
+    def change(self, kind: str, id: str, values: dict[str, Any]) -> bool:
+        """Change an order as the shop's people do."""
+        found = next((one for one in self._orders() if kind == "orders" and str(one["id"]) == id), None)
+        if found is None:
+            return False
+        now = utc_now()[:19]
+        sent_at = now if values.get("status") == "completed" else found["date_completed_gmt"]
+        changed = {**found, **values, "date_modified_gmt": now, "date_completed_gmt": sent_at}
+        with self.store.transaction() as db:
+            db.execute("UPDATE woocommerce_orders SET record = ? WHERE id = ?", (json.dumps(changed), int(id)))
+        return True
+
     def orders(self, request: Request) -> Reply:
-        """Orders whose texts hold what is searched."""
-        wanted = request.parameter("search").lower()
-        return _page(request, (order for order in reversed(ORDERS) if wanted in str(order).lower()))
+        """Orders whose texts hold what is searched, or that were changed after a time."""
+        wanted, after = request.parameter("search").lower(), request.parameter("modified_after")
+        if after and request.parameter("dates_are_gmt") != "true":
+            raise RefusedError("rest_invalid_param", "Times of the shop's own zone aren't imitated.")
+        found = [
+            order
+            for order in self._orders()
+            if wanted in str(order).lower() and (not after or order["date_modified_gmt"] > after)
+        ]
+        column = {"modified": "date_modified_gmt", "id": "id"}.get(request.parameter("orderby"), "id")
+        found.sort(key=lambda order: order[column], reverse=request.parameter("order", "desc") == "desc")
+        return _page(request, found)
 
     def order(self, request: Request, order: str) -> Reply:
         """One order by its id."""
-        found = next((one for one in ORDERS if str(one["id"]) == order), None)
+        found = next((one for one in self._orders() if str(one["id"]) == order), None)
         if found is None:
             raise RefusedError("woocommerce_rest_shop_order_invalid_id", "Invalid ID.", 404)
         return json_reply(200, _chosen(request, found))
@@ -169,11 +203,11 @@ class WooCommerce(Vendor):
         return json_reply(200, _chosen(request, {"code": "EUR", "name": "Euro", "symbol": "&euro;"}))
 
     def rows(self, kind: str) -> list[dict[str, Any]] | None:
-        held = {"orders": ORDERS, "products": (*PRODUCTS, *VARIATIONS), "customers": CUSTOMERS}
+        held = {"orders": self._orders(), "products": (*PRODUCTS, *VARIATIONS), "customers": CUSTOMERS}
         return list(held[kind]) if kind in held else None
 
     def tables(self) -> list[Table]:
-        orders = [(order["number"], order["billing"]["email"], order["status"]) for order in ORDERS]
+        orders = [(order["number"], order["billing"]["email"], order["status"]) for order in self._orders()]
         return [Table("Orders in WooCommerce", ("Order", "E-mail", "Status"), orders, len(orders))]
 
 

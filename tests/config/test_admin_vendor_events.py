@@ -1,6 +1,7 @@
 """The card on a connector's page: the address for its vendor, the secret, what came and what was refused."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -62,10 +63,27 @@ def test_each_vendor_that_tells_says_what_to_do_there(admin_browser, key):
     assert not re.search("whin_|source-secret", page_of(admin_browser, connector)), "it is shown once"
 
 
-def test_a_vendor_that_tells_nothing_has_no_card(admin_browser):
-    assert "vendor-events" not in page_of(admin_browser, ConnectorFactory(provider="odoo")) or "changes" in str(
-        provider_class("odoo").__mro__
+def test_a_vendor_that_neither_tells_nor_can_be_asked_has_no_card(admin_browser):
+    assert "vendor-events" not in page_of(admin_browser, ConnectorFactory(provider="rest"))
+
+
+def test_a_vendor_that_is_asked_says_when_and_what_went_wrong(admin_browser):
+    connector = ConnectorFactory(provider="woocommerce")
+    page = page_of(admin_browser, connector)
+    assert "is asked what has changed there, 1 minute after each answer" in page
+    assert "as soon as possible" in page
+    now = timezone.now()
+    ConnectorState.objects.create(
+        connector=connector,
+        asked_at=now - timedelta(minutes=3),
+        ask_due_at=now + timedelta(minutes=9),
+        ask_trouble="Oh <b>.",
     )
+    page = page_of(admin_browser, connector)
+    for words in ("3 minutes ago", "in 8 minutes", "Oh &lt;b&gt;."):
+        assert words in page
+    make(admin_browser, connector)
+    assert "is asked what has changed" not in page_of(admin_browser, connector), "it tells by itself"
 
 
 def test_the_secret_is_entered_and_never_read_back(admin_browser):

@@ -8,6 +8,7 @@ Source: https://developer.woocommerce.com/docs/apis/rest-api/v3/webhooks/, WC_We
 
 import hashlib
 from dataclasses import replace
+from datetime import datetime
 
 from integrations.providers.base import Received, VendorEvent
 from integrations.providers.errors import Refused
@@ -34,6 +35,14 @@ def told(received: Received) -> list[VendorEvent]:
     if topic in _CONTACTS:
         return _contact(_CONTACTS[topic], body, _digest(topic, received))
     return []
+
+
+def changed(order: Record, since: datetime) -> list[VendorEvent]:
+    """Return what an order that was changed since then is told to be; that it was sent before isn't told again."""
+    at = records.changed_at(order)
+    found = _order("order.updated", order, f"{records.record_id(order)}:{at.isoformat() if at else ''}")
+    sent_at = records.completed_at(order)
+    return found[:1] if sent_at is not None and sent_at < since else found
 
 
 def _digest(topic: str, received: Received) -> str:

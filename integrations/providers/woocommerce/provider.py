@@ -7,11 +7,13 @@ Source: https://developer.woocommerce.com/docs/apis/rest-api/ (wc/v3).
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from integrations.providers import base
 from integrations.providers.base import Page, Product, Reply
 from integrations.providers.errors import Refused
+from integrations.providers.polling import changes
 from integrations.providers.replies import garbled, number_in
 from integrations.providers.signatures import check_hmac
 from integrations.providers.values import Record, text
@@ -33,6 +35,7 @@ class WooCommerce(
     base.CatalogSource,
     base.CustomerSource,
     base.EventSource,
+    base.ChangeSource,
 ):
     """Asks one shop with a consumer key (the user name) and its secret (the password)."""
 
@@ -138,6 +141,22 @@ class WooCommerce(
     def parse(self, received: base.Received) -> list[base.VendorEvent]:
         """Return what a webhook tells of orders, articles, their stock, and customers."""
         return events.told(received)
+
+    def since(self, cursor: str) -> base.Changes:
+        """Return what became of orders since then, for shops whose webhooks can't reach us."""
+        return changes(cursor, self._changed_last, self._changed)
+
+    def _changed_last(self) -> datetime | None:
+        asked = {"orderby": "modified", "order": "desc", "per_page": "1", "_fields": "date_modified_gmt"}
+        return next(map(records.changed_at, self._list("orders", purpose="changes", **asked)), None)
+
+    def _changed(self, since: datetime, place: str) -> tuple[list[base.VendorEvent], str]:
+        page = int(place or 1)
+        asked = {"modified_after": f"{since:%Y-%m-%dT%H:%M:%S}", "dates_are_gmt": "true", "page": str(page)}
+        asked |= {"orderby": "id", "order": "asc", "per_page": _ALIKE, "_fields": records.CHANGED_FIELDS}
+        reply = self._get("orders", purpose="changes", **asked)
+        told = [event for record in _records(reply) for event in events.changed(record, since)]
+        return told, str(page + 1) if page < _pages(reply) else ""
 
     def _currency(self, purpose: str) -> str:
         """Return what prices are in: articles don't say it."""

@@ -1,5 +1,6 @@
 """WooCommerce's records in our terms: money is a text, times have no offset, names are HTML. Pure."""
 
+from datetime import datetime
 from decimal import Decimal
 from html import unescape
 
@@ -18,6 +19,7 @@ _STATUS = {
     "delivered": "delivered",
 }
 ORDER_FIELDS = "id,number,status,currency,date_created_gmt,total,billing.email,billing.phone,meta_data"
+CHANGED_FIELDS = f"{ORDER_FIELDS},date_modified_gmt,date_completed_gmt"
 ARTICLE_FIELDS = "id,name,type,permalink,sku,price,status,purchasable,manage_stock,stock_quantity,stock_status"
 CUSTOMER_FIELDS = "id,email,first_name,last_name,billing.phone"
 # Where both plugins that most shops use for it keep parcels.
@@ -95,6 +97,16 @@ def order(record: Record) -> Order:
 def status(record: Record) -> str:
     """Return one of ORDER_STATUSES; what a plugin has invented is at least an order."""
     return _STATUS.get(text(record.get("status")), "confirmed")
+
+
+def changed_at(record: Record) -> datetime | None:
+    """Return when a record was changed last."""
+    return moment(f"{text(record.get('date_modified_gmt'))}Z")
+
+
+def completed_at(record: Record) -> datetime | None:
+    """Return when an order was sent."""
+    return moment(f"{text(record.get('date_completed_gmt'))}Z")
 
 
 def shipments(record: Record) -> list[Shipment]:
