@@ -5,6 +5,7 @@ Without an external broker the hint is a ring at the worker's doorbell, which ne
 """
 
 import threading
+import time
 from typing import Any
 
 import dramatiq
@@ -20,6 +21,8 @@ log = structlog.get_logger(__name__)
 # Below the lease (60 s): an actor that is cut off can't still be working when another takes over.
 TIME_LIMIT_MS = 55_000
 _MOST_PENDING = 10_000
+# A broker that takes longer than this over one hint may stand still until its connection breaks.
+_PATIENCE_SECONDS = 1.0
 
 
 class _UnderWay:
@@ -56,7 +59,7 @@ def run(kind: str, id: str) -> None:
         log.exception("job.failed", kind=kind, id=id)
     finally:
         if _under_way.end(key) and not jobs.stopping.is_set():
-            current().send(kind, id)
+            current().announce(kind, id)
 
 
 class Wakeups:
@@ -73,12 +76,29 @@ class Wakeups:
         self._pending: set[tuple[str, str]] = set()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._has_arrived = True
+        self._sending_since = float("inf")
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the broker took the last hint and isn't taking long over another."""
+        return self._has_arrived and time.monotonic() - self._sending_since < _PATIENCE_SECONDS
 
     def put(self, kind: str, id: str) -> None:
         """Have a hint sent soon; dropped where too many wait already. Never waits."""
         if self.doorbell is not None:
             self.doorbell.ring(kind, id)
-            return
+        else:
+            self._put(kind, id)
+
+    def announce(self, kind: str, id: str) -> None:
+        """Have a hint sent by a worker, whose own process the embedded broker is in. Never waits."""
+        if self.doorbell is not None:
+            self.send(kind, id)
+        else:
+            self._put(kind, id)
+
+    def _put(self, kind: str, id: str) -> None:
         with self._changed:
             if len(self._pending) >= _MOST_PENDING:
                 self.lost += 1
@@ -105,7 +125,9 @@ class Wakeups:
                 self._changed.wait_for(lambda: self._pending)
                 hints, self._pending = self._pending, set()
             for kind, id in hints:
-                self.send(kind, id)
+                self._sending_since = time.monotonic()
+                self._has_arrived = self.send(kind, id)
+                self._sending_since = float("inf")
 
 
 _wakeups: Wakeups | None = None

@@ -32,13 +32,13 @@ _TURN_MS = 1000
 class Clock(threading.Thread):
     """Announces work when it becomes due, whoever made it due and whether or not a hint arrived."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
         super().__init__(name="clock", daemon=True)
         self._stopped = threading.Event()
         self._announced: dict[tuple[str, str], float] = {}
         self._seen_at = 0.0
-        # Only used while the broker can't be reached: work goes on without it.
-        self._without_broker = ThreadPoolExecutor(max_workers=2, thread_name_prefix="no-broker")
+        # Only used while the broker isn't reached: work goes on without it.
+        self._without_broker = ThreadPoolExecutor(threads, thread_name_prefix="no-broker")
 
     def stop(self) -> None:
         """Announce nothing more."""
@@ -77,8 +77,11 @@ class Clock(threading.Thread):
         if (kind, id) in self._announced:
             return
         self._announced[kind, id] = ticks
-        if not wakeups.current().send(kind, id):
+        hints = wakeups.current()
+        if not hints.is_reached:
             self._without_broker.submit(_run_without_broker, kind, id)
+        # Also then: it shows when the broker is back.
+        hints.announce(kind, id)
 
     def _say_alive(self) -> None:
         if time.monotonic() - self._seen_at < _SEEN_EVERY_SECONDS:
@@ -122,7 +125,7 @@ def work(threads: int, stopped: threading.Event, patience: timedelta = timedelta
     # No message is ever sent for later (the database has the schedule): nobody has to look for some.
     broker.delay_queues.clear()
     worker = Worker(broker, worker_threads=threads, worker_timeout=_TURN_MS, queues={hints.queue})
-    clock = Clock()
+    clock = Clock(threads)
     worker.start()
     _start_listening(hints)
     clock.start()

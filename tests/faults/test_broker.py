@@ -43,6 +43,14 @@ def test_a_broker_that_stands_still_holds_up_no_capture(house):
     house.check()
 
 
+def test_a_broker_that_stands_still_holds_up_no_delivery(house):
+    """Guard: the clock waits for no hint to be sent, and does what isn't. Red without `_PATIENCE_SECONDS`."""
+    with house.servers.broker.standing_still():
+        for _ in range(20):
+            house.capture(gives_up_after=MOST_SECONDS)
+        house.check()
+
+
 def test_a_hint_that_is_lost_is_not_missed(house):
     """Guard: the clock finds due work that nobody announced. Red without `Clock._announce`."""
     house.capture_unannounced()
