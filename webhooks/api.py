@@ -43,6 +43,11 @@ class InboundView(ApiView):
     permission_classes = []
     own_problems = frozenset({"401"})
 
+    @property
+    def allowed_methods(self) -> list[str]:
+        """Tell only what is described: a vendor that probes by GET, as its connector's address takes it, knows."""
+        return ["POST"]
+
     @extend_schema(exclude=True)  # for vendors alone, who know it already
     def get(self, request: Request, token: str) -> HttpResponse:
         """Tell a vendor that looks first whether anybody is here; addresses of other senders take no GET."""

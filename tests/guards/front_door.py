@@ -223,9 +223,9 @@ COUNTED = [
     Off.by_one_change(
         "web processes count in one place",
         "tests/gateway/test_limit_over_processes.py",
-        "config/settings.py",
-        '"BACKEND": "runtime.cache.FileCache"',
-        '"BACKEND": "django.core.cache.backends.locmem.LocMemCache"',
+        "gateway/throttling.py",
+        "if time.monotonic() >= _asked_again_at:",
+        "if False:",
     ),
     Off.by_one_change(
         "counting is one step",

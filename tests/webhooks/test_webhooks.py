@@ -122,7 +122,8 @@ def test_the_declared_type_does_not_matter(token, content_type):
 
 def test_a_key_is_neither_needed_nor_looked_at(token):
     assert send(token, GUIDE, HTTP_AUTHORIZATION="Bearer nonsense").status_code == 202
-    assert APIClient().get(f"/v1/webhooks/in/{token}").status_code == 405
+    answer = APIClient().get(f"/v1/webhooks/in/{token}")
+    assert (answer.status_code, answer["Allow"]) == (405, "POST"), "as the API is described"
 
 
 @pytest.mark.parametrize("body", [[GUIDE], '"text"', None, {"customer_id": "1"}])
