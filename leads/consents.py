@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from django.db import transaction
 
@@ -152,7 +152,7 @@ def consents_record(
             changes=_changes(before, after),
             said_by=who[:150],
         )
-        _tell(known, after)
+        tell({known: after})
     return known
 
 
@@ -165,29 +165,58 @@ def _changes(before: Mapping[str, bool], after: Mapping[str, bool]) -> dict[str,
     }
 
 
-def _tell(lead: Lead, purposes: Mapping[str, bool]) -> None:
-    """Put deliveries in where the lead goes now; what waits where it no longer goes is skipped."""
-    known = set(Delivery.objects.for_subject("lead", lead.pk).values_list("connector_id", flat=True))
-    wanted = [_heard(want, known) for want in routing.wanted(lead, routing.routes(), purposes)]
-    sent = [want for want in wanted if not want.left_out]
-    for want in sent:
-        routing.drop_old_skips([want])
-    for want in wanted:
-        _keep_back(want)
+def tell(
+    purposes: Mapping[Lead, Mapping[str, bool]], *, only_known: Collection[Lead] = ()
+) -> dict[uuid.UUID, list[outbox.Wanted]]:
+    """Put deliveries in where leads go now that they said what `purposes` has; what waits where they don't is skipped.
+
+    Leads in `only_known` are told of only where they were sent before. Returns what was wanted, by lead.
+    """
+    known: dict[uuid.UUID, set[uuid.UUID]] = defaultdict(set)
+    rows = Delivery.objects.filter(subject_kind="lead", subject_id__in=[lead.pk for lead in purposes])
+    for lead_id, connector_id in rows.values_list("subject_id", "connector_id").distinct():
+        known[lead_id].add(connector_id)
+    routes, found = routing.routes(), {}
+    for lead, given in purposes.items():
+        wanted = [_heard(want, known[lead.pk]) for want in routing.wanted(lead, routes, given)]
+        found[lead.pk] = [want for want in wanted if lead not in only_known or want.connector_id in known[lead.pk]]
+    everything = [want for wanted in found.values() for want in wanted]
+    sent = [want for want in everything if not want.left_out]
+    # By connector and operation: one lead's skip there is another's delivery elsewhere.
+    for alike in _alike(sent):
+        routing.drop_old_skips(alike)
+    for alike in _alike([want for want in everything if want.left_out]):
+        _keep_back(alike)
     # Who never heard of the lead hears of it now if the consent is what was missing, and is marked if not.
-    outbox.put([*sent, *(want for want in wanted if want.left_out and want.connector_id not in known)])
+    outbox.put(
+        [*sent, *(want for want in everything if want.left_out and want.connector_id not in known[want.subject_id])]
+    )
     for connector_id in {want.connector_id for want in sent}:
         wakeups.wake("connector", str(connector_id))
+    return found
 
 
-def _keep_back(want: outbox.Wanted) -> None:
-    """Skip what waits for a connector that doesn't take the lead any more."""
-    if want.left_out is None or want.operation == SUBSCRIBE:
+def _alike(wanted: Iterable[outbox.Wanted]) -> list[list[outbox.Wanted]]:
+    """Group what is wanted of one connector and operation, and left out for one reason."""
+    groups: dict[Any, list[outbox.Wanted]] = defaultdict(list)
+    for want in wanted:
+        groups[want.connector_id, want.operation, want.left_out].append(want)
+    return list(groups.values())
+
+
+def _keep_back(alike: Sequence[outbox.Wanted]) -> None:
+    """Skip what waits for a connector that doesn't take these leads any more."""
+    first = alike[0]
+    if first.left_out is None or first.operation == SUBSCRIBE:
         return
-    waiting = Delivery.objects.for_subject(want.subject_kind, want.subject_id).filter(
-        connector=want.connector_id, operation=want.operation, state=Delivery.State.WAITING
+    waiting = Delivery.objects.filter(
+        subject_kind=first.subject_kind,
+        subject_id__in=[want.subject_id for want in alike],
+        connector=first.connector_id,
+        operation=first.operation,
+        state=Delivery.State.WAITING,
     )
-    waiting.update(**outbox.closing(Delivery.State.SKIPPED), **want.left_out.told())
+    waiting.update(**outbox.closing(Delivery.State.SKIPPED), **first.left_out.told())
 
 
 def _heard(want: outbox.Wanted, known: Collection[uuid.UUID]) -> outbox.Wanted:

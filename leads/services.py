@@ -226,10 +226,11 @@ def _consent(lead: Lead, submission: Submission, given: ConsentGiven, now: datet
 
 
 def _enqueue(submissions: Sequence[Submission], captures: Sequence[Capture]) -> None:
+    told = _withdrawn(submissions, captures)
     purposes: dict[uuid.UUID, dict[str, bool]] = {}
     leads = {}
     for submission, capture in zip(submissions, captures, strict=True):
-        if not submission.is_sent:
+        if not submission.is_sent or capture.lead.pk in told:
             continue
         leads[capture.lead.pk] = capture.lead
         given = purposes.setdefault(capture.lead.pk, {})
@@ -245,11 +246,31 @@ def _enqueue(submissions: Sequence[Submission], captures: Sequence[Capture]) -> 
     for connector_id in {want.connector_id for want in everything if not want.left_out}:
         wakeups.wake("connector", str(connector_id))
     names = {route.connector_id: route.name for route in routes}
+    wanted |= told
     for capture in captures:
         capture.deliveries = [
             (names[want.connector_id], want.operation, "skipped" if want.left_out else "waiting")
             for want in wanted.get(capture.lead.pk, ())
         ]
+
+
+def _withdrawn(submissions: Sequence[Submission], captures: Sequence[Capture]) -> dict[uuid.UUID, list[outbox.Wanted]]:
+    """Have a withdrawal told wherever the lead is known, also where its consent is what it was sent for.
+
+    Whoever imports opt-outs without sending leads anywhere still has them reach the systems that have these people.
+    """
+    leads: dict[uuid.UUID, Lead] = {}
+    is_sent: dict[uuid.UUID, bool] = defaultdict(bool)
+    known = {capture.lead.pk for capture in captures if not capture.created}
+    for submission, capture in zip(submissions, captures, strict=True):
+        is_sent[capture.lead.pk] |= submission.is_sent
+        if capture.lead.pk in known and any(not said.granted for said in submission.data.consent):
+            leads[capture.lead.pk] = capture.lead
+    if not leads:
+        return {}
+    statements = consents.in_force(leads)
+    purposes = {lead: consents.purposes_of(statements[pk].values()) for pk, lead in leads.items()}
+    return consents.tell(purposes, only_known=[lead for lead in purposes if not is_sent[lead.pk]])
 
 
 def _add_earlier_purposes(purposes: dict[uuid.UUID, dict[str, bool]], captures: Sequence[Capture]) -> None:

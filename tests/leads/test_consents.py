@@ -146,6 +146,25 @@ def test_a_withdrawal_is_told_where_the_lead_was_subscribed(client_row):
     assert states(lead) == [("News", "subscribe", "waiting")]
 
 
+def test_a_withdrawal_in_a_capture_is_told_where_the_lead_was_subscribed(client_row):
+    ConnectorFactory(name="CRM", lead_filter=NEWS)
+    ConnectorFactory(name="News", operations=["subscribe"], lead_filter=NEWS)
+    lead = captured(client_row, YES)
+    Delivery.objects.update(state="delivered")
+    captured(client_row, NO)
+    assert states(lead) == [("CRM", "upsert", "delivered"), ("News", "subscribe", "waiting")]
+
+
+def test_a_withdrawal_in_a_capture_keeps_back_what_waits(client_row, sandbox, crm):
+    lead = captured(client_row, YES)
+    captured(client_row, NO)
+    assert states(lead) == [("CRM", "upsert", "skipped")]
+    assert not Delivery.objects.filter(state="waiting").exists()
+    captured(client_row, YES)
+    drain(crm.pk)
+    assert states(lead) == [("CRM", "upsert", "delivered")]
+
+
 def test_a_withdrawal_stands_in_the_story(client_row):
     lead = captured(client_row, YES)
     consents.consent_withdraw(lead=lead, purpose="news", source="admin", who="ana")

@@ -91,6 +91,20 @@ class TestTaking:
         taken(brought("email;consent.news\nanna@example.com;withdrawn\n", client_row))
         assert not Consent.objects.filter(lead=lead).latest("at").granted
 
+    def test_an_opt_out_reaches_whom_the_lead_was_sent_to_and_nobody_else(self, client_row):
+        ConnectorFactory(name="CRM")
+        ConnectorFactory(name="Letters", operations=["subscribe"])
+        given_ = [ConsentGiven("news", granted=True, wording="Yes", version="1")]
+        for name in ("anna", "ben"):
+            lead_capture(client=client_row, data=LeadData(email=f"{name}@example.com", consent=given_))
+        Delivery.objects.update(state="delivered")
+        ConnectorFactory(name="New")
+        rows = "email;consent.news\nanna@example.com;withdrawn\nben@example.com;granted\ncarl@example.com;withdrawn\n"
+        taken(brought(rows, client_row))
+        waiting = Delivery.objects.filter(state="waiting")
+        told = {(row.connector.name, Lead.objects.get(pk=row.subject_id).email) for row in waiting}
+        assert told == {("CRM", "anna@example.com"), ("Letters", "anna@example.com")}
+
     def test_what_cannot_be_taken_ends_up_in_a_file_with_the_reason(self, client_row):
         run = taken(brought(PEOPLE + "nonsense,Carl,=1+1,yes,\n,,Nobody,yes,\n", client_row))
         assert (run.created, run.refused) == (2, 2)
@@ -162,6 +176,14 @@ class TestUndo:
         lead = Lead.objects.get()
         assert (lead.email, lead.first_name) == ("anna@example.com", "Anne")
 
+    def test_a_value_that_somebody_changed_since_is_not_set_back(self, client_row):
+        lead_capture(client=client_row, data=LeadData(email="anna@example.com", company="Before"))
+        run = taken(brought(PEOPLE, client_row))
+        lead_capture(client=client_row, data=LeadData(email="anna@example.com", company="Newest"))
+        self.undone(run)
+        lead = Lead.objects.get(email="anna@example.com")
+        assert (lead.company, lead.first_name) == ("Newest", "")
+
 
 @pytest.mark.django_db
 class TestFiles:
@@ -215,12 +237,15 @@ class TestPages:
         run = Import.objects.get()
         page = admin.get(answer.headers["Location"]).content.decode()
         assert "anna@example.com" in page
-        press = reverse("admin:leads_import_press", args=(run.pk, "start"))
-        assert "First say whose" in admin.post(press, follow=True).content.decode()
         match = reverse("admin:leads_import_match", args=(run.pk,))
+        assert "First say whose" in admin.post(match, {"take": "yes"}, follow=True).content.decode()
         targets = ["email", "first_name", "company", "consent", ""]
-        admin.post(match, {f"column-{n}": target for n, target in enumerate(targets)} | {"client": str(client_row.pk)})
-        assert "being taken" in admin.post(press, follow=True).content.decode()
+        chosen = {f"column-{n}": target for n, target in enumerate(targets)} | {"client": str(client_row.pk)}
+        admin.post(match, chosen)
+        assert Import.objects.get().state == "draft", "looked at, not taken"
+        page = admin.post(match, {**chosen, "take": "yes"}, follow=True).content.decode()
+        assert "being taken" in page
+        assert f"Leads of {client_row.name}; no connector gets them." in page
         jobs.work(str(run.pk))
         assert Lead.objects.count() == 2
         told = admin.get(reverse("admin:leads_import_progress", args=(run.pk,))).json()
