@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -14,11 +15,22 @@ from runtime.display import ago, counted
 from runtime.models import Retention
 
 
+class PeriodForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class takes none when it runs
+    """The period of one kind; an empty field shows the usual one."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.instance.pk:
+            usual = _kind(self.instance).usual_days()
+            said = "kept for ever" if usual is None else counted(usual, "day")
+            self.fields["days"].widget.attrs.update(placeholder=said, title=f"Empty: {said}")
+
+
 @admin.register(Retention)
 class RetentionAdmin(PageAdmin):
     """One row per kind of data; the periods are changed in the list."""
 
-    list_display = ("shown_name", "shown_words", "days", "shown_usual", "shown_last", "shown_removed")
+    list_display = ("shown_name", "days", "shown_removed")
     list_editable = ("days",)
     search_fields = ("name",)
     ordering = ("name",)
@@ -45,35 +57,29 @@ class RetentionAdmin(PageAdmin):
         page: HttpResponse = super().changelist_view(request, extra_context)
         return page
 
+    def get_changelist_form(self, request: HttpRequest, **options: Any) -> Any:
+        """Say in the empty field how long it is where nobody chooses."""
+        return super().get_changelist_form(request, form=PeriodForm, **options)
+
     @admin.display(description="what", ordering="name")
-    def shown_name(self, row: Retention) -> str:
-        """What it is called."""
-        return f"{row.name[:1].upper()}{row.name[1:]}"
+    def shown_name(self, row: Retention) -> SafeString:
+        """What it is called, what it is, and what deleting it means."""
+        name = f"{row.name[:1].upper()}{row.name[1:]}"
+        return format_html('<div><strong>{}</strong><br><span class="sb-quiet">{}</span></div>', name, _kind(row).words)
 
-    @admin.display(description="what that is")
-    def shown_words(self, row: Retention) -> str:
-        """What it is, and what deleting it means."""
-        return _kind(row).words
-
-    @admin.display(description="where empty")
-    def shown_usual(self, row: Retention) -> str:
-        """How long where nobody chose."""
-        usual = _kind(row).usual_days()
-        return "kept for ever" if usual is None else counted(usual, "day")
-
-    @admin.display(description="deleted last time", ordering="last_removed")
-    def shown_last(self, row: Retention) -> SafeString | str:
-        """What went last, and when that was."""
+    @admin.display(description="deleted", ordering="removed")
+    def shown_removed(self, row: Retention) -> SafeString | str:
+        """What went last, when that was, and what went since counting began."""
         if row.trouble:
             return format_html("could not be deleted ({}), {}", row.trouble, ago(row.last_ran_at))
         if row.last_ran_at is None:
             return "not yet looked at"
-        return format_html("<div>{}, {}</div>", f"{row.last_removed:,}", ago(row.last_ran_at))
-
-    @admin.display(description="deleted in all", ordering="removed")
-    def shown_removed(self, row: Retention) -> str:
-        """What went since counting began."""
-        return f"{row.removed:,}"
+        return format_html(
+            '<div>{}, {}<br><span class="sb-quiet">{} in all</span></div>',
+            f"{row.last_removed:,}",
+            ago(row.last_ran_at),
+            f"{row.removed:,}",
+        )
 
 
 def _kind(row: Retention) -> retention.Kind:

@@ -15,13 +15,14 @@ from django.utils.safestring import SafeString
 
 from leads import selection
 from leads.admin.filters import asked_for
+from leads.admin.progress import export_progress
 from leads.admin.sheets import SheetForm
 from leads.exports import columns as catalogue
 from leads.exports import files, parts, services
 from leads.exports.inert import inert
 from leads.models import Export, ExportPlan
 from runtime.admin import RecordAdmin, button
-from runtime.display import ago, badge, badge_parts, counted, exact
+from runtime.display import ago, badge, counted
 from runtime.forms import styled
 
 State = Export.State
@@ -161,7 +162,7 @@ class ExportAdmin(RecordAdmin):
         is_ready = record.state == State.DONE and parts.path_of(record).exists()
         return {
             "export": record,
-            "live": progress(record),
+            "live": export_progress(record),
             "progress_address": reverse("admin:leads_export_progress", args=(record.pk,)),
             "download": services.download_address(record) if is_ready else "",
             "is_lost": record.state == State.DONE and not is_ready,
@@ -172,7 +173,7 @@ class ExportAdmin(RecordAdmin):
 
     def progress_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         """Answer with what the page keeps up to date."""
-        answer = JsonResponse(progress(self._found(request, pk)))
+        answer = JsonResponse(export_progress(self._found(request, pk)))
         answer["Cache-Control"] = "no-store"
         return answer
 
@@ -265,37 +266,3 @@ class ExportAdmin(RecordAdmin):
     def removed(self, export: Export) -> SafeString:
         """When the file goes."""
         return ago(export.expires_at, "–")
-
-
-def progress(export: Export) -> dict[str, Any]:
-    """Return how far an export is: strings, numbers, and what the buttons on its page depend on."""
-    tone, symbol, words = badge_parts(export.state, export.get_state_display())
-    return {
-        "state": {"text": f"{symbol} {words}", "tone": tone},
-        "said": _said(export),
-        "total": export.total,
-        "written": export.written,
-        "is_under_way": export.state in (State.WAITING, State.RUNNING),
-        "drawn": export.state,
-    }
-
-
-def _said(export: Export) -> str:
-    if export.state == State.RUNNING and 0 < export.total <= export.written:
-        return f"{counted(export.written, 'lead')} read; the file is being put together."
-    if export.state == State.RUNNING:
-        return f"{export.written:,} of {counted(export.total, 'lead')} written."
-    if export.state == State.DONE:
-        until = exact(export.expires_at) if export.expires_at else ""
-        cut = f" {counted(export.cut_cells, 'cell was', 'cells were')} cut." if export.cut_cells else ""
-        note = f" {export.reason}" if export.reason else ""
-        return f"{counted(export.written, 'lead')}, {_size(export.size_bytes)}; kept until {until}.{cut}{note}"
-    if export.state == State.WAITING:
-        return export.reason or "It waits for a worker, which takes a second or two."
-    if export.state == State.EXPIRED:
-        return f"The file is no longer here. {export.reason}".strip()
-    return export.reason
-
-
-def _size(count: int) -> str:
-    return f"{count / 1_000_000:,.1f} MB" if count >= 100_000 else f"{max(count / 1000, 0.1):,.1f} kB"

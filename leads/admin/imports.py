@@ -9,12 +9,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from gateway.models import Client
+from leads.admin.progress import import_progress
 from leads.imports import jobs, matching, reading, services
 from leads.models import Import
 from runtime.admin import RecordAdmin, button
-from runtime.display import ago, badge, badge_parts, counted
+from runtime.display import ago, badge, counted
 
 State = Import.State
 _MOST_BYTES = 200_000_000
@@ -23,7 +25,11 @@ _MOST_BYTES = 200_000_000
 class UploadForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class takes none when it runs
     """The file."""
 
-    file = forms.FileField(label="CSV or Excel file", help_text="Its first row names the columns. Up to 200 MB.")
+    file = forms.FileField(
+        label="CSV or Excel file",
+        help_text="Its first row names the columns. Up to 200 MB.",
+        widget=UnfoldAdminFileFieldWidget(),
+    )
 
     class Meta:
         model = Import
@@ -52,7 +58,7 @@ class ImportAdmin(RecordAdmin):
     ordering = ("-created_at",)
     empty_words = "No import yet. Press the plus to bring leads or opt-outs from a CSV or Excel file."
     actions = None
-    buttons = ("start", "go_on", "undo")
+    buttons = ("go_on", "undo")
     form = UploadForm
     fields = ("file",)
 
@@ -103,13 +109,13 @@ class ImportAdmin(RecordAdmin):
 
     def opening(self, record: Import) -> str:
         """Say what to do next, or what was done."""
-        return progress(record)["said"] if record.state != State.DRAFT else _draft_words(record)
+        return _draft_words(record) if record.state == State.DRAFT else _begun_words(record)
 
     def page_context(self, request: HttpRequest, record: Import) -> dict[str, Any]:
         """Matching and a look while it is a draft; afterwards what became of it."""
         context: dict[str, Any] = {
             "run": record,
-            "live": progress(record),
+            "live": import_progress(record),
             "progress_address": reverse("admin:leads_import_progress", args=(record.pk,)),
             "match_address": reverse("admin:leads_import_match", args=(record.pk,)),
             "errors_address": reverse("admin:leads_import_errors", args=(record.pk,)),
@@ -138,11 +144,20 @@ class ImportAdmin(RecordAdmin):
         matched = {name: target for name, target in asked.items() if target in matching.TARGETS}
         client = Client.objects.filter(pk=_uuid(request.POST.get("client", ""))).first()
         services.import_match(run=run, matched=matched, client=client, is_sent=bool(request.POST.get("is_sent")))
+        if "take" in request.POST:
+            self._start(request, run)
         return HttpResponseRedirect(reverse("admin:leads_import_change", args=(pk,)))
+
+    def _start(self, request: HttpRequest, run: Import) -> None:
+        is_begun = services.import_start(run=run)
+        why = "First say whose leads they become, and which column has the e-mail address, phone number or reference."
+        self.say(request, "The rows are being taken." if is_begun else why, is_good=is_begun)
+        if is_begun:
+            self.log_change(request, run, "Had the rows taken.")
 
     def progress_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         """Answer with what the page keeps up to date."""
-        answer = JsonResponse(progress(self._found(request, pk)))
+        answer = JsonResponse(import_progress(self._found(request, pk)))
         answer["Cache-Control"] = "no-store"
         return answer
 
@@ -165,13 +180,6 @@ class ImportAdmin(RecordAdmin):
         if run is None:
             raise Http404
         return run
-
-    @button("Take the rows", is_primary=True, is_shown=lambda run: run.state == "draft")
-    def start(self, request: HttpRequest, run: Import) -> None:
-        """Begin."""
-        is_begun = services.import_start(run=run)
-        why = "First say whose leads they become, and which column has the e-mail address, phone number or reference."
-        self.say(request, "The rows are being taken." if is_begun else why, is_good=is_begun)
 
     @button("Go on", is_primary=True, is_shown=lambda run: run.state == "needs_you")
     def go_on(self, request: HttpRequest, run: Import) -> None:
@@ -213,26 +221,11 @@ def _uuid(text: str) -> uuid.UUID | None:
 
 
 def _draft_words(run: Import) -> str:
-    return f"{counted(run.total, 'row')}. Say what the columns are; then look at the rows below, and take them."
+    return (
+        f"{counted(run.total, 'row')}. Say what the columns are and look at what becomes of the rows; then take them."
+    )
 
 
-def progress(run: Import) -> dict[str, Any]:
-    """Return how far an import is."""
-    tone, symbol, words = badge_parts(run.state, run.get_state_display())
-    parts = [
-        f"{run.rows_done:,} of {counted(run.total, 'row')} done",
-        f"{counted(run.created, 'lead')} new",
-        f"{run.updated:,} known",
-        f"{run.refused:,} not taken" if run.refused else "",
-        f"{run.erased:,} left out because the person was erased" if run.erased else "",
-        f"{run.undone:,} taken back" if run.undone else "",
-    ]
-    said = f"{', '.join(filter(None, parts))}. {run.reason}".strip()
-    return {
-        "state": {"text": f"{symbol} {words}", "tone": tone},
-        "said": said,
-        "total": run.total,
-        "written": run.rows_done,
-        "is_under_way": run.state in (State.WAITING, State.RUNNING),
-        "drawn": run.state,
-    }
+def _begun_words(run: Import) -> str:
+    whose = f"Leads of {run.client}" if run.client else "Leads"
+    return f"{whose}; {'connectors get them' if run.is_sent else 'no connector gets them'}."
