@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 def can_send() -> bool:
     """Say whether mail is set up."""
-    return bool(getattr(settings, "EMAIL_CONFIGURED", True))
+    return bool(settings.EMAIL_URL)
 
 
 def links_send() -> int:

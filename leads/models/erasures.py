@@ -1,20 +1,17 @@
 """People who were forgotten."""
 
-from django.conf import settings
 from django.db import models
 
 from gateway.models import Client
-from runtime.clock import db_now
-from runtime.ids import uuid7
+from leads.models.asked import AskedJob
 from runtime.jobs import JobQuerySet
-from runtime.models import Job
 
 
 class ErasureQuerySet(JobQuerySet["Erasure"]):
     """Reads and claims erasures."""
 
 
-class Erasure(Job):
+class Erasure(AskedJob):
     """A person who is being forgotten, and in the end the certificate of it.
 
     `sealed` holds what they are found by, and is emptied at the end. `counts` is `{what: number}`, `done` the tables
@@ -32,12 +29,10 @@ class Erasure(Job):
         ELSEWHERE = "elsewhere", "telling connected systems"
         DONE = "done", "done"
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     state = models.CharField(max_length=16, choices=State, default=State.WAITING)
     step = models.CharField(max_length=16, choices=Step, default=Step.HERE)
     lead_id = models.UUIDField()
     captured_at = models.DateTimeField()
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     client = models.ForeignKey(Client, null=True, on_delete=models.SET_NULL, related_name="+")
     sealed = models.TextField(blank=True)
     done = models.JSONField(default=list)
@@ -45,16 +40,8 @@ class Erasure(Job):
     by_hand = models.JSONField(default=list)
     vendors = models.JSONField(default=list)
     remains = models.JSONField(default=list)
-    reason = models.CharField(max_length=200, blank=True)
-    created_at = models.DateTimeField(default=db_now, db_index=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = ErasureQuerySet.as_manager()
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["due_at"], name="erasure_open", condition=models.Q(state__in=["waiting", "running"]))
-        ]
 
     def __str__(self) -> str:
         return f"Erasure {self.id}"

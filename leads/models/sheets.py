@@ -4,10 +4,10 @@ from django.conf import settings
 from django.db import models
 
 from gateway.models import Client
+from leads.models.asked import AskedJob
 from runtime.clock import db_now
 from runtime.ids import uuid7
 from runtime.jobs import JobQuerySet
-from runtime.models import Job
 
 
 class Sheet(models.Model):
@@ -72,7 +72,7 @@ class ExportQuerySet(JobQuerySet["Export"]):
     """Reads and claims exports."""
 
 
-class Export(Job, Sheet):
+class Export(AskedJob, Sheet):
     """One file of leads: asked for, written by a worker, downloaded until it expires.
 
     `has_personal` says whether the file shows who people are; `has_mail` whether its link is still to be mailed.
@@ -87,10 +87,8 @@ class Export(Job, Sheet):
         CANCELLED = "cancelled", "cancelled"
         EXPIRED = "expired", "removed"
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     state = models.CharField(max_length=16, choices=State, default=State.WAITING)
     plan = models.ForeignKey(ExportPlan, null=True, blank=True, on_delete=models.SET_NULL, related_name="exports")
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     has_personal = models.BooleanField(default=False)
     total = models.PositiveIntegerField(default=0)
     written = models.PositiveIntegerField(default=0)
@@ -99,20 +97,12 @@ class Export(Job, Sheet):
     cut_cells = models.PositiveIntegerField(default=0)
     size_bytes = models.PositiveBigIntegerField(default=0)
     file_name = models.CharField(max_length=120, blank=True)
-    reason = models.CharField(max_length=200, blank=True)
     has_mail = models.BooleanField(default=False)
     downloads = models.PositiveIntegerField(default=0)
-    created_at = models.DateTimeField(default=db_now, db_index=True)
     started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
 
     objects = ExportQuerySet.as_manager()
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["due_at"], name="export_open", condition=models.Q(state__in=["waiting", "running"]))
-        ]
 
     def __str__(self) -> str:
         return f"{self.plan or 'Leads'} as {self.get_format_display()}, {self.created_at:%Y-%m-%d %H:%M}"
@@ -122,7 +112,7 @@ class ImportQuerySet(JobQuerySet["Import"]):
     """Reads and claims imports."""
 
 
-class Import(Job):
+class Import(AskedJob):
     """A sheet of leads that somebody brought: matched, taken in batches, and taken back where that is asked.
 
     `matched` is `{column: what it is}` (`leads.imports.matching`); `rows_done` is how far it is, noted with each batch.
@@ -136,11 +126,9 @@ class Import(Job):
         NEEDS_YOU = "needs_you", "needs you"
         UNDONE = "undone", "taken back"
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
     file_name = models.CharField(max_length=120)
     suffix = models.CharField(max_length=8, editable=False)
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     client = models.ForeignKey(Client, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     matched = models.JSONField(default=dict)
     is_sent = models.BooleanField(default=False)
@@ -153,16 +141,8 @@ class Import(Job):
     refused = models.PositiveIntegerField(default=0)
     erased = models.PositiveIntegerField(default=0)
     undone = models.PositiveIntegerField(default=0)
-    reason = models.CharField(max_length=200, blank=True)
-    created_at = models.DateTimeField(default=db_now, db_index=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = ImportQuerySet.as_manager()
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["due_at"], name="import_open", condition=models.Q(state__in=["waiting", "running"]))
-        ]
 
     def __str__(self) -> str:
         return self.file_name

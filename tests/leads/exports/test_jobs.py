@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import os
 from datetime import UTC, datetime
 
 import openpyxl
 import pytest
 from django.core import mail
+from django.db.models import F
 from openpyxl.utils.escape import unescape
 
 from integrations.models import Delivery
@@ -266,6 +268,36 @@ class TestWholeOrNot:
         jobs.write(str(export.pk))
         assert len(csv_rows(Export.objects.get())) == 3
 
+    def test_one_whose_rows_are_cut_short_begins_anew(self, person, folder, monkeypatch):
+        monkeypatch.setattr("leads.exports.rows.PAGE", 2)
+        leads = [LeadFactory() for _ in range(5)]
+        export = services.export_create(person=person, shape={"format": "csv", "columns": ["id"], "filters": {}})
+        runtime_jobs.stopping.set()
+        jobs.write(str(export.pk))
+        [rows] = folder.glob("*.part/rows")
+        size = rows.stat().st_size
+        os.truncate(rows, size - 5)
+        Export.objects.update(after=leads[1].pk, written=2, part_bytes=size)
+        runtime_jobs.stopping.clear()
+        jobs.write(str(export.pk))
+        assert ids_in(Export.objects.get()) == [str(lead.pk) for lead in leads]
+
+    def test_who_lost_the_lease_stops_and_puts_no_file_in_place(self, person, folder, monkeypatch):
+        LeadFactory()
+        export = services.export_create(person=person, shape={"format": "csv", "columns": ["id"], "filters": {}})
+        real = jobs.pages
+
+        def taken_over(*asked):
+            for page in real(*asked):
+                Export.objects.update(fence=F("fence") + 1)
+                yield page
+
+        monkeypatch.setattr(jobs, "pages", taken_over)
+        jobs.write(str(export.pk))
+        export.refresh_from_db()
+        assert (export.state, export.fence) == (Export.State.RUNNING, 2)
+        assert not parts.path_of(export).exists()
+
     def test_whoever_was_erased_meanwhile_is_not_in_what_was_read(self, person, folder, monkeypatch):
         lead = LeadFactory(email="gone@example.com")
         export = services.export_create(person=person, shape={"format": "csv", "columns": ["email"], "filters": {}})
@@ -304,6 +336,26 @@ class TestWholeOrNot:
         assert Export.objects.get().state == Export.State.CANCELLED
         assert not list(folder.iterdir())
 
+    def test_a_cancelled_export_reads_no_further_page(self, person, folder, monkeypatch):
+        monkeypatch.setattr("leads.exports.rows.PAGE", 2)
+        monkeypatch.setattr("leads.exports.jobs._SAY_EVERY_SECONDS", 0)
+        for _ in range(9):
+            LeadFactory()
+        export = services.export_create(person=person, shape={"format": "csv", "columns": ["id"], "filters": {}})
+        read: list[int] = []
+        real = jobs.pages
+
+        def cancelled(*asked):
+            for page in real(*asked):
+                read.append(page.number)
+                services.export_cancel(export=export)
+                yield page
+
+        monkeypatch.setattr(jobs, "pages", cancelled)
+        jobs.write(str(export.pk))
+        assert read == [2]
+        assert not list(folder.iterdir())
+
     def test_what_fails_is_tried_again_then_put_before_a_person(self, person, monkeypatch, later):
         monkeypatch.setattr(jobs, "pages", lambda *_: 1 / 0)
         export = services.export_create(person=person, shape={"format": "csv", "columns": ["id"], "filters": {}})
@@ -321,6 +373,10 @@ class TestWholeOrNot:
 
 
 class TestPlans:
+    @pytest.fixture(autouse=True)
+    def mail_server(self, settings):
+        settings.EMAIL_URL = "smtp://mail.example.com"
+
     def plan(self, person, **values) -> ExportPlan:
         plan = ExportPlan(
             name="Monthly", person=person, columns=["id", "email"], base_url="https://bots.example.com", **values
@@ -357,6 +413,16 @@ class TestPlans:
         assert message.to == ["ana@example.com"]
         assert "https://bots.example.com/admin/leads/export/" in message.body
         assert "lead" not in message.to[0] and "@" not in message.body, "no personal data in a mail"
+
+    def test_without_a_mail_server_it_is_said_that_nobody_was_told(self, person, later, settings):
+        settings.EMAIL_URL = ""
+        self.plan(person, schedule="daily")
+        later(days=1)
+        services.plans_run_due()
+        jobs.write(str(Export.objects.get().pk))
+        assert chores.run() == "0 started, 0 mailed"
+        assert "no mail server is set (EMAIL_URL)" in Export.objects.get().reason
+        assert not mail.outbox
 
     def test_a_mail_that_fails_is_said_and_keeps_the_file(self, person, later, settings):
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
