@@ -1,18 +1,22 @@
 """The message broker, from `BROKER_URL`; without one, a broker inside the worker's own process."""
 
+from typing import Any
+
 import dramatiq
+import redis
 from django.conf import settings
 from django.db import close_old_connections
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
-from dramatiq.brokers.redis import RedisBroker
+from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import Middleware, ShutdownNotifications, TimeLimit
 
 from config.env import SettingError
 
-# Consumers of Redis back off up to their time-out when idle, and that is how long a hint may lie there; the others wait
-# for a message itself.
-_LONGEST_PAUSE_MS = 50
+# How long a Redis is waited at for a message: within this time a worker shows that it lives, and can end.
+_WAIT_SECONDS = 1.0
+# And how long its consumer rests after that.
+_REST_MS = 1
 
 
 class DatabaseConnections(Middleware):  # type: ignore[misc]
@@ -32,11 +36,27 @@ class DatabaseConnections(Middleware):  # type: ignore[misc]
         close_old_connections()
 
 
+class _WaitingConsumer(_RedisConsumer):  # type: ignore[misc]
+    """Waits at its server until there is a message; dramatiq's own asks again and again, and rests in between."""
+
+    def __next__(self) -> Any:
+        if not self.message_cache and self.outstanding_message_count < self.prefetch:
+            queue = f"{self.broker.namespace}:{self.queue_name}"
+            try:
+                # Takes the first message and puts it back where it was: a look that waits.
+                self.broker.client.blmove(queue, queue, _WAIT_SECONDS, src="LEFT", dest="LEFT")
+            except redis.ConnectionError as err:
+                raise dramatiq.ConnectionClosed(err) from None
+        return super().__next__()
+
+
 class _Redis(RedisBroker):  # type: ignore[misc]
-    """Asks its server for new messages often; the worker's own threads need not turn as often as that."""
+    @property
+    def consumer_class(self) -> type[dramatiq.Consumer]:
+        return _WaitingConsumer
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> dramatiq.Consumer:
-        return super().consume(queue_name, prefetch, min(timeout, _LONGEST_PAUSE_MS))
+        return super().consume(queue_name, prefetch, min(timeout, _REST_MS))
 
 
 def build() -> dramatiq.Broker:
