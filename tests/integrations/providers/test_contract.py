@@ -197,13 +197,9 @@ def test_retry_after_is_passed_on(key):
 @every_provider
 def test_no_error_tells_what_a_person_entered(key):
     told = "anna@example.com Anna Berg +49305550101"
-    body = {
-        "message": told,
-        "name": told,
-        "error": told,
-        "debug": told,
-        "errors": [{"message": told, "code": told, "in": told}],
-    }
+    # Wherever a vendor puts its words.
+    said = dict.fromkeys(("message", "name", "error", "debug", "detail", "title", "description", "code", "in"), told)
+    body = {**said, "errors": [said]}
     for status in (400, 409, 422, 500):
         for use in uses(vendor_of(key, says(200)).provider):
             with pytest.raises(ProviderError) as caught:
