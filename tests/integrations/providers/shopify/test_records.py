@@ -81,6 +81,7 @@ def test_a_field_that_a_customer_does_not_have_is_not_sent():
     [
         ("UNSUBSCRIBED", AGREED, "rejected", "unsubscribed_there"),
         ("NOT_SUBSCRIBED", replace(AGREED, is_confirmed=False), "rejected", "needs_double_opt_in"),
+        ("NOT_SUBSCRIBED", None, "rejected", "needs_double_opt_in"),
         ("SUBSCRIBED", AGREED, "delivered", ""),
     ],
 )
@@ -90,6 +91,39 @@ def test_nobody_is_subscribed_against_their_will(state, statement, kind, reason)
     [outcome] = vendor.provider.subscribe([replace(ANNA, statement=statement)])
     assert (outcome.kind, outcome.reason) == (kind, reason)
     assert not any("mutation" in body["query"] for body in vendor.bodies())
+
+
+def test_of_two_orders_with_one_name_none_is_told():
+    told = captured("order__delivered.json")
+    told["data"]["orders"]["nodes"] *= 2
+    with pytest.raises(Refused) as caught:
+        Vendor("shopify", says(200, told)).provider.order("1001")
+    assert caught.value.code == "ambiguous"
+
+
+@pytest.mark.parametrize("code", ["DOES_NOT_EXIST", "FAILED_TO_ERASE"])
+def test_who_is_gone_meanwhile_counts_as_erased_and_nobody_else(code):
+    person = says(200, {"data": {"customerByIdentifier": {"id": "gid://shopify/Customer/1"}}})
+    refused = {"userErrors": [{"field": ["customerId"], "message": "x", "code": code}]}
+    shop = Vendor("shopify", person, says(200, {"data": {"customerRequestDataErasure": refused}})).provider
+    if code == "DOES_NOT_EXIST":
+        assert shop.erase(ANNA).kind == "delivered"
+    else:
+        with pytest.raises(Refused):
+            shop.erase(ANNA)
+
+
+def test_a_message_is_told_apart_by_its_id_and_else_by_what_it_says():
+    body = (FIXTURES / "event_orders_fulfilled__one_parcel.json").read_bytes()
+    message, shop = received(body, "secret", "orders_fulfilled"), Vendor("shopify", says(500)).provider
+
+    def id_of(message, id):
+        headers = {**message.headers, "X-Shopify-Webhook-Id": id}
+        return shop.parse(replace(message, headers=headers))[0].dedupe_id
+
+    other = replace(message, body=body.replace(b"#1001", b"#1002"))
+    assert id_of(message, "a") == id_of(other, "a") != id_of(message, "b")
+    assert id_of(message, "") == id_of(message, "x" * 200) != id_of(other, "")
 
 
 def test_a_phrase_can_not_end_itself():

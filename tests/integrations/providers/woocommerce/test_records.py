@@ -98,6 +98,33 @@ def test_what_is_not_counted_is_not_promised(changed, available):
     assert (stock.available if stock else None) == available
 
 
+def test_of_two_orders_with_one_number_and_two_articles_with_one_sku_none_is_told():
+    order = {**captured("order__completed.json"), "number": "W-7"}
+    [article] = captured("products__variation_by_sku.json")
+    for answer, ask in (([order] * 2, lambda p: p.order("w-7")), ([article] * 2, lambda p: p.stock("LAMP-02"))):
+        with pytest.raises(Refused) as caught:
+            ask(Vendor("woocommerce", says(200, answer)).provider)
+        assert caught.value.code == "ambiguous"
+
+
+def test_the_catalogue_goes_on_and_a_product_has_many_variations():
+    [variation] = captured("products__variation_by_sku.json")
+    parent = {"id": 12, "name": "Floor lamp", "type": "variable", "sku": "LAMP"}
+    two_pages = {"X_WP_TotalPages": "2"}
+    vendor = Vendor(
+        "woocommerce",
+        says(200, [parent], **two_pages),
+        EURO,
+        says(200, [{**variation, "sku": "A"}], **two_pages),
+        says(200, [{**variation, "sku": "B"}], **two_pages),
+    )
+    page = vendor.provider.products()
+    assert ([article.sku for article in page.items], page.next_cursor) == (["A", "B"], "2")
+    assert [request.url.params.get("page") for request in vendor.requests] == ["1", None, "1", "2"]
+    last = Vendor("woocommerce", says(200, [], **two_pages)).provider.products("2")
+    assert (list(last.items), last.next_cursor) == ([], "")
+
+
 def test_a_customer_is_compared_whole():
     vendor = Vendor("woocommerce", says(200, captured("customers__by_email.json")))
     assert vendor.provider.customer("*@example.com") is None
@@ -157,6 +184,13 @@ def test_what_the_same_second_brings_is_told_apart():
     """WooCommerce makes a delivery's id of the webhook and the second."""
     one, other = told("event_order.created__paid.json"), told("event_order.created__paid.json", id=2003, number="W-3")
     assert one[0].dedupe_id != other[0].dedupe_id
+
+
+def test_what_two_topics_say_of_one_moment_is_told_twice():
+    body = (FIXTURES / "event_order.created__paid.json").read_bytes()
+    shop = Vendor("woocommerce", says(500)).provider
+    ids = {shop.parse(received(body, SECRET, topic))[0].dedupe_id for topic in ("order.created", "order.updated")}
+    assert len(ids) == 2
 
 
 def test_the_unsigned_call_at_a_webhooks_making_only_looks():
