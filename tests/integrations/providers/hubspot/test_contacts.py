@@ -96,3 +96,13 @@ def test_the_limits_own_words_are_passed_on():
     with pytest.raises(errors.RetryLater, match="daily limit") as caught:
         Vendor("hubspot", says(429, body)).provider.check()
     assert caught.value.code == "rate_limited"
+
+
+@pytest.mark.parametrize("status", [400, 403, 422])
+@pytest.mark.parametrize(
+    ("category", "code"), [("RATE_LIMITS", "rate_limited"), ("MIGRATION_IN_PROGRESS", "retry_later")]
+)
+def test_what_passes_is_tried_again_whatever_the_status(status, category, code):
+    with pytest.raises(errors.RetryLater) as caught:
+        Vendor("hubspot", says(status, {"category": category, "message": "x"}, Retry_After="9")).provider.upsert([ANNA])
+    assert (caught.value.code, caught.value.status, caught.value.after) == (code, status, 9)
