@@ -59,10 +59,11 @@ def run(id: str) -> None:
 
 
 def _asked() -> QuerySet[Connector]:
-    """Return the connectors whose vendors are asked; one that rests or has an address is not."""
+    """Return the connectors whose vendors are asked; one that rests, is switched off or has an address is not."""
     able = [key for key in PROVIDERS if issubclass(provider_class(key), ChangeSource)]
     working = Connector.objects.filter(is_active=True, provider__in=able, status__paused_at=None)
-    return working.filter(event_source__token_digest=None)
+    is_on = Q(event_source=None) | Q(event_source__is_active=True)
+    return working.filter(is_on, event_source__token_digest=None)
 
 
 class _Turn:

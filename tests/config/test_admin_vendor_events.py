@@ -82,6 +82,12 @@ def test_a_vendor_that_is_asked_says_when_and_what_went_wrong(admin_browser):
     page = page_of(admin_browser, connector)
     for words in ("3 minutes ago", "in 8 minutes", "Oh &lt;b&gt;."):
         assert words in page
+    source = sources.source_for(connector)
+    where = reverse("admin:webhooks_source_change", args=(source.pk,))
+    assert where in page_of(admin_browser, connector)
+    assert "New address" not in admin_browser.get(where).content.decode()
+    admin_browser.post(where, {"networks": ""})
+    assert "it is not asked what has changed" in page_of(admin_browser, connector)
     make(admin_browser, connector)
     assert "is asked what has changed" not in page_of(admin_browser, connector), "it tells by itself"
 

@@ -192,11 +192,13 @@ def test_a_worker_that_dies_lets_another_ask_after_its_lease(connector, later):
     assert ask(connector).ask_cursor == "rest"
 
 
-@pytest.mark.parametrize("how", ["off", "paused"])
+@pytest.mark.parametrize("how", ["off", "source off", "paused"])
 def test_who_rests_is_not_asked(connector, how):
     if how == "off":
         connector.is_active = False
         connector.save()
+    elif how == "source off":
+        Source.objects.create(connector=connector, is_active=False)
     else:
         ConnectorState.objects.create(connector=connector, paused_at=clock.db_now())
     assert due().due == []

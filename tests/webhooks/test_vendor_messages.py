@@ -194,8 +194,10 @@ def test_the_address_that_was_signed_is_the_one_the_sender_wrote(settings):
     forwarded = {"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_HOST": "bots.example.com"}
 
     assert hubspot(token, [changed()], url=signed, REMOTE_ADDR="10.1.2.3", **forwarded).status_code == 202
-    # What somebody says who is no proxy of ours counts for nothing.
-    assert hubspot(token, [changed()], url=signed, REMOTE_ADDR="192.0.2.1", **forwarded).status_code == 401
+    # What somebody says who is no proxy of ours counts for nothing, neither the scheme nor the host.
+    plain = signed.replace("https:", "http:")
+    for url in (signed, plain):
+        assert hubspot(token, [changed()], url=url, REMOTE_ADDR="192.0.2.1", **forwarded).status_code == 401
 
 
 def test_a_query_string_is_part_of_the_signed_address():

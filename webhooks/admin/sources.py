@@ -46,7 +46,7 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class ta
         labels = {"is_active": "Switched on"}
         help_texts = {
             "name": "Which system sends, such as “Warehouse”.",
-            "is_active": "Switched off, its address answers as if it didn't exist.",
+            "is_active": "Switched off, its address answers as if it didn't exist, and we don't ask it either.",
         }
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -191,7 +191,11 @@ class SourceAdmin(PageAdmin):
         self.log_addition(request, source, "Made its address.")
         return self._new_address(request, source)
 
-    @button("New address", confirm="The present address works for seven days more, one before it no longer. Go on?")
+    @button(
+        "New address",
+        confirm="The present address works for seven days more, one before it no longer. Go on?",
+        is_shown=lambda source: bool(source.token_digest),
+    )
     def new_address(self, request: HttpRequest, source: Source) -> HttpResponse:
         """Replace the address and show the new one, in this answer and nowhere else."""
         return self._new_address(request, source)

@@ -23,7 +23,7 @@ def card(request: HttpRequest, connector: Connector) -> cards.Card | None:
         shown["asks_every"] = said(now.asks_every)
     if request.user.has_perm("webhooks.add_source") and now.setup:
         shown["make"] = reverse("admin:webhooks_source_make", args=(connector.pk,))
-    if now.source and now.source.token_digest and request.user.has_perm("webhooks.change_source"):
+    if now.source and request.user.has_perm("webhooks.change_source"):
         shown["change"] = reverse("admin:webhooks_source_change", args=(now.source.pk,))
         shown["renew"] = reverse("admin:webhooks_source_press", args=(now.source.pk, "new_address"))
     if now.source and request.user.has_perm("webhooks.view_inboundevent"):
