@@ -35,6 +35,8 @@ requirements: development
 	$(COMPILE) --all-extras --group dev pyproject.toml -o .venv/everything.txt
 	$(COMPILE) -c .venv/everything.txt pyproject.toml -o requirements/production.txt
 	$(COMPILE) -c .venv/everything.txt --group dev pyproject.toml -o requirements/development.txt
+	@# Real vendors' servers, each for an environment of its own.
+	for file in tests/integrations/providers/*/requirements.in; do $(COMPILE) $$file -o $${file%.in}.txt; done
 
 conformance: development
 	@$(PY) -m pytest -m conformance -rP

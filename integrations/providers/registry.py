@@ -16,6 +16,7 @@ PROVIDERS: dict[str, str] = {
     "rest": "integrations.providers.rest.provider.Rest",
     "salesforce": "integrations.providers.salesforce.provider.Salesforce",
     "shopify": "integrations.providers.shopify.provider.Shopify",
+    "tryton": "integrations.providers.tryton.provider.Tryton",
     "woocommerce": "integrations.providers.woocommerce.provider.WooCommerce",
 }
 

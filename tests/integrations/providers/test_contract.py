@@ -47,6 +47,7 @@ CONTACT = Contact(id="0190aaaa-1111-7000-8000-000000000001", values=VALUES, stat
 GONE = replace(CONTACT, statement=WITHDRAWN)
 # What a connector must be told before it can do anything.
 CONFIG = {
+    "tryton": {"database": "shop", "warehouse": "WH"},
     "brevo": {"list_id": 2, "template_id": 5, "redirect_url": "https://shop.example.com/thanks"},
     "klaviyo": {"list_id": "Y6nRLr"},
     "mailchimp": {"list_id": "3f2a91bc07"},
@@ -55,7 +56,10 @@ CONFIG = {
 }
 
 # Who doesn't say by 404 that somebody isn't known.
-NOT_KNOWN = {"shopify": (200, {"data": {"customerByIdentifier": None}})}
+NOT_KNOWN = {
+    "tryton": (200, []),
+    "shopify": (200, {"data": {"customerByIdentifier": None}}),
+}
 
 every_provider = pytest.mark.parametrize("key", sorted(PROVIDERS))
 
