@@ -90,7 +90,7 @@ def _by_key(provider: type[Provider], credential: Credential | None, *, use_spar
     """Return how a session proves who we are with a stored key."""
     sealed = (credential.spare if use_spare else credential.sealed) if credential else ""
     proven: Proof = proof(provider, opened(sealed))
-    return {"authorise": lambda: proven.headers, "parameters": proven.parameters}
+    return {"authorise": lambda: proven.headers, "parameters": proven.parameters, "key": proven.key}
 
 
 def _guarded(

@@ -22,6 +22,8 @@ class Proof:
 
     headers: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    key: str = field(default="", repr=False)
+    """Goes where a provider has put `KEY_IN_BODY`."""
 
 
 def seal(credential: Credential, values: Mapping[str, str]) -> None:
@@ -77,7 +79,7 @@ def proof(provider: type[Provider], values: Mapping[str, Any]) -> Proof:
     if not key:
         raise errors.NotAuthorised("No key is stored for this connector.")
     if values.get("access_token") or provider.auth == "bearer":
-        return Proof({"Authorization": f"Bearer {key}"})
+        return Proof({"Authorization": f"Bearer {key}"}, key=key)
     if provider.auth == "query":
         return Proof(parameters={provider.auth_name: key})
     if provider.auth == "header":

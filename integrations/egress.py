@@ -20,7 +20,7 @@ from django.conf import settings
 
 from integrations.addresses import Exemption, check_address, check_host, exemptions
 from integrations.providers import errors
-from integrations.providers.base import Reply
+from integrations.providers.base import KEY_IN_BODY, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -221,7 +221,8 @@ def _no_headers() -> dict[str, str]:
 class Session:
     """One connector's way out: requests to paths below its base address (implements `providers.base.Session`).
 
-    `authorise` returns the headers that prove who we are, `parameters` are added to every address for the same end;
+    `authorise` returns the headers that prove who we are, `parameters` are added to every address for the same end,
+    and `key` stands in for `KEY_IN_BODY`;
     `renew` gets a fresh credential after a 401 and tells whether it did. `ends_at` (monotonic clock) shortens the
     total time of every request. `transport` replaces the network in tests.
     """
@@ -233,6 +234,7 @@ class Session:
         calls: "CallLog",
         authorise: Callable[[], Mapping[str, str]] = _no_headers,
         parameters: Mapping[str, str] | None = None,
+        key: str = "",
         renew: Callable[[], bool] | None = None,
         bound_to: str = "",
         ends_at: float | None = None,
@@ -245,6 +247,7 @@ class Session:
         self._calls = calls
         self._authorise = authorise
         self._parameters = dict(parameters or {})
+        self._key = key
         self._renew = renew
         self._ends_at = ends_at
         self._total_seconds = total_seconds
@@ -269,7 +272,7 @@ class Session:
         Raises: RetryLater (not sent), OutcomeUnknown (sent, no whole answer), EgressDenied, Misconfigured.
         """
         url = self._below_base(path, {**(params or {}), **self._parameters})
-        content, content_type = _body(json, form)
+        content, content_type = _body(json, form, self._key)
 
         def send() -> Reply:
             sent = {**_standing_headers(content_type), **(headers or {}), **self._authorise()}
@@ -407,13 +410,17 @@ def _standing_headers(content_type: str) -> dict[str, str]:
     return standing | ({"Content-Type": content_type} if content_type else {})
 
 
-def _body(json: Any, form: Mapping[str, str] | None) -> tuple[bytes, str]:
+def _body(json: Any, form: Mapping[str, str] | None, key: str) -> tuple[bytes, str]:
     if form is not None:
         return urlencode(form).encode(), "application/x-www-form-urlencoded"
     if json is None:
         return b"", ""
+
+    def spelt(value: Any) -> str:
+        return key if value is KEY_IN_BODY else str(value)
+
     try:
-        text = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
+        text = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=spelt)
     except ValueError as err:
         raise errors.Misconfigured("A mapped value is not a number JSON knows.", code="mapping") from err
     # Half a surrogate pair, which JSON lets in, is no text.

@@ -7,7 +7,7 @@ A provider translates, nothing more: dataclasses in, dataclasses out. It has no 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Final, Literal, Protocol
 
 from django import forms
 
@@ -50,6 +50,7 @@ from integrations.providers.facts import (
 __all__ = [
     "CAPABILITIES",
     "EVENT_TYPES",
+    "KEY_IN_BODY",
     "LOOKED_UP",
     "OPERATIONS",
     "ORDER_STATUSES",
@@ -128,6 +129,14 @@ class Limits:
     daily_remaining: int | None = None
     daily_resets_in: float | None = None
     is_over: bool = False
+
+
+class _KeyInBody:
+    """A mark of its own class: no text that comes from outside can be it."""
+
+
+KEY_IN_BODY: Final = _KeyInBody()
+"""Stands in a JSON body for the connector's key, where a vendor wants it there; the session puts it in."""
 
 
 class Session(Protocol):
