@@ -1,7 +1,9 @@
-"""Odoo 19's JSON-2 API: `POST /json/2/<model>/<method>`, the body holds keyword arguments, the answer the bare value.
+"""Odoo's two APIs over the same records, which live in memory beside the store; that is written first.
 
-Records live in memory beside the store, which is written first.
-Source: odoo/odoo 19.0, addons/rpc/controllers/json2.py.
+- JSON-2 (19): `POST /json/2/<model>/<method>`, the body holds keyword arguments, the answer is the bare value.
+- JSON-RPC (up to 18): `POST /jsonrpc`, user and key in the body; errors come with status 200, in `error`.
+
+Source: odoo/odoo 19.0, addons/rpc/controllers/json2.py and jsonrpc.py; odoo/odoo 18.0, odoo/service/model.py.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from integrations.sandbox.odoo_domain import compile_domain
-from integrations.sandbox.odoo_errors import OdooError, error_body
+from integrations.sandbox.odoo_errors import OdooError, error_body, rpc_error
 from integrations.sandbox.odoo_models import MODELS, Model, Record, check_field, check_path, checked, described
 from integrations.sandbox.odoo_seed import seed
 from integrations.sandbox.store import Effect, Store, record_effects
@@ -22,6 +24,8 @@ from integrations.sandbox.wire import Reply, Request, json_reply, utc_now
 KEY = "odoo-sandbox-key"
 READ_ONLY_KEY = "odoo-sandbox-readonly"
 USER_ID = 2
+LOGIN = "shopbotly"
+DATABASE = "sandbox"
 # Method: required and optional arguments, and whether it is called on records (`ids`).
 METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...], bool]] = {
     "search": (("domain",), ("offset", "limit", "order"), False),
@@ -33,6 +37,8 @@ METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...], bool]] = {
     "write": (("vals",), (), True),
     "unlink": ((), (), True),
 }
+# What a new record has where nothing is said.
+USUAL: Record = {"type": "lead", "active": True, "probability": 0.0, "opt_out": False, "is_blacklisted": False}
 WRITING = {"create": "create", "write": "modify", "unlink": "delete"}
 
 
@@ -47,6 +53,7 @@ class Odoo(Vendor):
     )
     routes = (
         route("POST", "/json/2/{model}/{method}", "call"),
+        route("POST", "/jsonrpc", "rpc"),
         route("GET", "/json/version", "version"),
         route("GET", "/web/version", "version"),
     )
@@ -71,7 +78,12 @@ class Odoo(Vendor):
         self._records = records
 
     def admit(self, request: Request) -> Reply | None:
-        if request.path.endswith("/version") or self._may(request, KEY) or self._may(request, READ_ONLY_KEY):
+        # JSON-RPC has its key in the body.
+        if (
+            request.path.endswith(("/version", "/jsonrpc"))
+            or self._may(request, KEY)
+            or self._may(request, READ_ONLY_KEY)
+        ):
             return None
         has_key = bool(request.bearer())
         message = "Invalid apikey" if has_key else "User not authenticated, use the 'Authorization' header"
@@ -95,19 +107,59 @@ class Odoo(Vendor):
 
     def call(self, request: Request, model: str, method: str) -> Reply:
         """Call a public method of a model."""
+        value, error, status = self._tried(lambda: self._called(request, model, method))
+        return json_reply(status, error or value)
+
+    def rpc(self, request: Request) -> Reply:
+        """Sign in, or call a public method of a model."""
+        asked = request.json()
+        params = asked.get("params") if isinstance(asked, dict) else None
+        value, error, _ = self._tried(lambda: self._served(request, params))
+        told = {"error": rpc_error(error)} if error else {"result": value}
+        return json_reply(200, {"jsonrpc": "2.0", "id": asked.get("id") if isinstance(asked, dict) else None, **told})
+
+    def _tried(self, work: Callable[[], Any]) -> tuple[Any, dict[str, Any] | None, int]:
+        """What came of it: a value, or an error and its status."""
         try:
-            return json_reply(200, self._call(request, model, method))
+            return work(), None, 200
         except OdooError as err:
             arguments = [err.message, err.status] if err.name.startswith("werkzeug") else [err.message]
-            return json_reply(err.status, error_body(err.name, err.message, arguments))
-        except (ValueError, TypeError, AttributeError) as err:
+            return None, error_body(err.name, err.message, arguments), err.status
+        except (ValueError, TypeError, AttributeError, IndexError) as err:
             # What the caller got wrong inside the arguments is a server error there, with the Python exception's name.
-            return json_reply(500, error_body(f"builtins.{type(err).__name__}", str(err), [str(err)]))
+            return None, error_body(f"builtins.{type(err).__name__}", str(err), [str(err)]), 500
 
-    def _call(self, request: Request, model_name: str, method: str) -> Any:
+    def _served(self, request: Request, params: Any) -> Any:
+        service, method, told = params["service"], params["method"], params["args"]
+        if (service, method) == ("common", "version"):
+            return {"server_version": "18.0", "server_version_info": [18, 0, 0, "final", 0, ""]}
+        if told[0] != DATABASE:
+            message = f'connection to server failed: FATAL:  database "{told[0]}" does not exist'
+            raise OdooError(500, "psycopg2.OperationalError", message)
+        if service == "common" and method in {"login", "authenticate"}:
+            return USER_ID if told[1] == LOGIN and told[2] in {KEY, READ_ONLY_KEY} else False
+        if (service, method) != ("object", "execute_kw"):
+            raise OdooError(404, "werkzeug.exceptions.NotFound", "404 Not Found")
+        _, user_id, key, model, name, placed, named = [*told, {}][:7]
+        if user_id != USER_ID or key not in {KEY, READ_ONLY_KEY}:
+            raise OdooError(401, "odoo.exceptions.AccessDenied", "Access Denied")
+        if model not in MODELS:
+            raise OdooError(422, "odoo.exceptions.UserError", f"Object {model} doesn't exist")
+        arguments = dict(named)
+        names = ["ids", *METHODS[name][0], *METHODS[name][1]] if name in METHODS else []
+        # The first argument is the records, for methods that are called on some.
+        arguments |= dict(zip(names if name in METHODS and METHODS[name][2] else names[1:], placed, strict=False))
+        return self._run(request, model, name, arguments, can_write=key == KEY)
+
+    def _called(self, request: Request, model: str, method: str) -> Any:
         arguments = request.json()
         if not isinstance(arguments, dict):
             raise OdooError(400, "werkzeug.exceptions.BadRequest", "could not parse the body, expecting a json object")
+        return self._run(request, model, method, arguments, can_write=self._may(request, KEY))
+
+    def _run(
+        self, request: Request, model_name: str, method: str, arguments: dict[str, Any], *, can_write: bool
+    ) -> Any:
         model = MODELS.get(model_name)
         if model is None:
             raise OdooError(404, "werkzeug.exceptions.NotFound", f"the model {model_name!r} does not exist")
@@ -122,7 +174,7 @@ class Odoo(Vendor):
         if method not in METHODS:
             message = f"The method '{model_name}.{method}' does not exist"
             raise OdooError(404, "werkzeug.exceptions.NotFound", message)
-        self._check_call(request, model, method, ids, arguments)
+        self._check_call(model, method, ids, arguments, can_write=can_write)
         if method == "fields_get":
             return described(model, arguments)
         if method in WRITING:
@@ -137,7 +189,7 @@ class Odoo(Vendor):
             return [record["id"] for record in found]
         return [self._shown(model, record, arguments.get("fields")) for record in found]
 
-    def _check_call(self, request: Request, model: Model, method: str, ids: Any, arguments: dict[str, Any]) -> None:
+    def _check_call(self, model: Model, method: str, ids: Any, arguments: dict[str, Any], *, can_write: bool) -> None:
         required, optional, takes_ids = METHODS[method]
         problem = ""
         if ids and not takes_ids:
@@ -148,7 +200,7 @@ class Odoo(Vendor):
             problem = f"missing a required argument: '{missing[0]}'"
         if problem:
             raise OdooError(422, "werkzeug.exceptions.UnprocessableEntity", problem)
-        if method in WRITING and not (model.can_write and self._may(request, KEY)):
+        if method in WRITING and not (model.can_write and can_write):
             message = f"You are not allowed to {WRITING[method]} '{model.label}' ({model.name}) records."
             raise OdooError(403, "odoo.exceptions.AccessError", message)
 
@@ -210,23 +262,41 @@ class Odoo(Vendor):
             last = db.execute("SELECT max(id) FROM odoo_records WHERE model = ?", (model.name,)).fetchone()[0] or 0
             records = []
             for number, vals in enumerate(wanted, last + 1):
-                record = {"id": number, "type": "lead", "active": True, "create_date": _stamp(), **checked(model, vals)}
+                usual = {name: value for name, value in USUAL.items() if name in model.fields}
+                record = {"id": number, "create_date": _stamp(), **usual, **self._linked(model, checked(model, vals))}
                 missing = [name for name, spec in model.fields.items() if spec.is_required and not record.get(name)]
                 if missing:
                     label = model.fields[missing[0]].label
                     message = f"Missing required value for the field '{label}' ({missing[0]})."
                     raise OdooError(422, "odoo.exceptions.ValidationError", message)
                 records.append(_computed(record))
+            self._check_unique(model, records)
             self._save(db, request, model, "create", records)
             self._records[model.name].update({record["id"]: record for record in records})
         return [record["id"] for record in records]
 
     def _write(self, request: Request, model: Model, ids: list[int], vals: Any) -> bool:
         with self.store.transaction() as db:
-            records = [_computed({**record, **checked(model, vals)}) for record in self._browse(model, ids)]
+            told = self._linked(model, checked(model, vals))
+            records = [_computed({**record, **told}) for record in self._browse(model, ids)]
             self._save(db, request, model, "write", records)
             self._records[model.name].update({record["id"]: record for record in records})
         return True
+
+    def _linked(self, model: Model, vals: Record) -> Record:
+        """The values with each number of another record made its number and label."""
+        links = {name: vals[name] for name in vals if model.fields[name].kind == "many2one" and vals[name]}
+        for name, number in links.items():
+            target = MODELS[model.fields[name].relation]
+            [other] = self._browse(target, [number])
+            links[name] = [number, self._value(target, other, "display_name")]
+        return {**vals, **links}
+
+    def _check_unique(self, model: Model, records: list[Record]) -> None:
+        known = [[record.get(name) for name in model.unique] for record in self._records[model.name].values()]
+        if model.unique and any([record.get(name) for name in model.unique] in known for record in records):
+            message = "A mailing contact cannot subscribe to the same mailing list multiple times."
+            raise OdooError(422, "odoo.exceptions.ValidationError", message)
 
     def _unlink(self, request: Request, model: Model, ids: list[int]) -> bool:
         with self.store.transaction() as db:
@@ -236,7 +306,16 @@ class Odoo(Vendor):
             record_effects(db, self.key, request.request_id, effects)
             for record in records:
                 del self._records[model.name][record["id"]]
+                if model.name == "mailing.contact":
+                    self._leave_lists(db, record["id"])
         return True
+
+    def _leave_lists(self, db: Any, contact_id: int) -> None:
+        """What Odoo's database does by itself (`ondelete="cascade"`)."""
+        entries = self._records["mailing.subscription"]
+        for number in [number for number, entry in entries.items() if entry["contact_id"][0] == contact_id]:
+            db.execute("DELETE FROM odoo_records WHERE model = 'mailing.subscription' AND id = ?", (number,))
+            del entries[number]
 
     def _save(self, db: Any, request: Request, model: Model, method: str, records: list[Record]) -> None:
         rows = [(model.name, record["id"], json.dumps(record)) for record in records]
@@ -251,6 +330,7 @@ class Odoo(Vendor):
     def tables(self) -> list[Table]:
         wanted = (
             ("Leads in Odoo", "crm.lead", ("id", "contact_name", "email_from", "phone", "partner_name", "description")),
+            ("Subscribers in Odoo", "mailing.subscription", ("contact_id", "list_id", "opt_out")),
             ("Orders in Odoo", "sale.order", ("name", "client_order_ref", "partner_id", "state", "delivery_status")),
             ("Stock in Odoo", "product.product", ("default_code", "name", "list_price", "qty_available", "free_qty")),
         )
@@ -264,8 +344,9 @@ class Odoo(Vendor):
 
 
 def _computed(record: Record) -> Record:
-    email = str(record.get("email_from") or "").strip().lower()
-    return {**record, "email_normalized": email if "@" in email else False, "write_date": _stamp()}
+    email = str(record.get("email_from") or record.get("email") or "").strip().lower()
+    left = {"opt_out_datetime": _stamp() if record["opt_out"] else False} if "opt_out" in record else {}
+    return {**record, **left, "email_normalized": email if "@" in email else False, "write_date": _stamp()}
 
 
 def _by(name: str) -> Callable[[Record], tuple[int, Any]]:

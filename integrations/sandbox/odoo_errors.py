@@ -27,3 +27,10 @@ def error_body(name: str, message: str, arguments: list[Any]) -> dict[str, Any]:
     """The body of any error: the exception's name and words, and its traceback."""
     debug = f"{TRACEBACK}{name}: {message}\n"
     return {"name": name, "message": message, "arguments": arguments, "context": {}, "debug": debug}
+
+
+def rpc_error(error: dict[str, Any]) -> dict[str, Any]:
+    """An error as JSON-RPC tells it: in a reply of status 200, whose `code` is 200 as well."""
+    is_missing = error["name"] == "werkzeug.exceptions.NotFound"
+    said = {"code": 404, "message": "404: Not Found"} if is_missing else {"code": 200, "message": "Odoo Server Error"}
+    return {**said, "data": error}

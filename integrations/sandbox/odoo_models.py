@@ -28,6 +28,8 @@ class Model:
     label: str
     fields: dict[str, Field]
     can_write: bool = False
+    unique: tuple[str, ...] = ()
+    """Fields whose values no two records share."""
 
 
 def _chars(**labels: str) -> dict[str, Field]:
@@ -42,14 +44,16 @@ def _times(**labels: str) -> dict[str, Field]:
     return {name: Field("datetime", label) for name, label in labels.items()}
 
 
-def _model(name: str, label: str, fields: dict[str, Field], *, can_write: bool = False) -> Model:
+def _model(
+    name: str, label: str, fields: dict[str, Field], *, can_write: bool = False, unique: tuple[str, ...] = ()
+) -> Model:
     own = {
         "id": Field("integer", "ID", is_computed=True),
         "display_name": Field("char", "Display Name", is_computed=True),
         "create_date": Field("datetime", "Created on", is_computed=True),
         "write_date": Field("datetime", "Last Updated on", is_computed=True),
     }
-    return Model(name, label, {**own, **fields}, can_write)
+    return Model(name, label, {**own, **fields}, can_write, unique)
 
 
 ORDER_STATES = (("draft", "Quotation"), ("sent", "Quotation Sent"), ("sale", "Sales Order"), ("cancel", "Cancelled"))
@@ -84,6 +88,30 @@ MODELS = {
                 "is_company": Field("boolean", "Is a Company"),
                 "active": ACTIVE,
             },
+        ),
+        _model("mailing.list", "Mailing List", {**_chars(name="Mailing List"), "active": ACTIVE}),
+        _model(
+            "mailing.contact",
+            "Mailing Contact",
+            {
+                **_chars(name="Name", company_name="Company Name", email="Email"),
+                "email_normalized": Field("char", "Normalized Email", is_computed=True),
+                "is_blacklisted": Field("boolean", "Blacklist", is_computed=True),
+                "subscription_ids": Field("one2many", "Subscriptions", "mailing.subscription", is_computed=True),
+            },
+            can_write=True,
+        ),
+        _model(
+            "mailing.subscription",
+            "Mailing List Subscription",
+            {
+                "contact_id": Field("many2one", "Contact", "mailing.contact", is_required=True),
+                "list_id": Field("many2one", "Mailing List", "mailing.list", is_required=True),
+                "opt_out": Field("boolean", "Opt Out"),
+                "opt_out_datetime": Field("datetime", "Unsubscription Date", is_computed=True),
+            },
+            can_write=True,
+            unique=("contact_id", "list_id"),
         ),
         _model(
             "product.product",
@@ -145,6 +173,7 @@ MODELS = {
                 **_chars(function="Job Position", website="Website", street="Street", city="City", zip="Zip"),
                 **_chars(referred="Referred By", x_shopbotly_id="ShopBotly id"),
                 "description": Field("html", "Notes"),
+                "probability": Field("float", "Probability"),
                 "type": Field("selection", "Type", selection=(("lead", "Lead"), ("opportunity", "Opportunity"))),
                 "user_id": Field("many2one", "Salesperson", "res.users"),
                 "active": ACTIVE,

@@ -29,6 +29,8 @@ PARTNERS = (
     ("Carla Rossi", "carla@example.com", "+39 06 555 0103", "Rome"),
     ("Dmitri Novák", "dmitri@example.com", "+420 2 5550 104", "Prague"),
 )
+# address, on the blacklist; who is called Carla has left the newsletter
+MAILING_CONTACTS = (("ben@example.com", False), ("carla@example.com", False), ("dmitri@example.com", True))
 # name, customer's reference, partner, state, delivery status, days ago, days until delivery, lines, (tracking, state)
 ORDERS: tuple[tuple[Any, ...], ...] = (
     ("S00041", "1001", 0, "sale", "full", 12, -6, ((0, 2), (6, 1)), ("XYZ-987", "done")),
@@ -47,6 +49,16 @@ def seed() -> Iterator[tuple[str, Record]]:
     def day(offset: int | None) -> str | bool:
         return False if offset is None else (now + timedelta(days=offset)).strftime("%Y-%m-%d %H:%M:%S")
 
+    yield "mailing.list", {"id": 3, "name": "Newsletter", "active": True}
+    for number, (email, is_blacklisted) in enumerate(MAILING_CONTACTS, 61):
+        person = {"name": email.partition("@")[0].capitalize(), "email": email, "email_normalized": email}
+        yield "mailing.contact", {"id": number, **person, "is_blacklisted": is_blacklisted}
+        entry = {
+            "contact_id": [number, person["name"]],
+            "list_id": [3, "Newsletter"],
+            "opt_out": email.startswith("carla"),
+        }
+        yield "mailing.subscription", {"id": number, **entry, "opt_out_datetime": False}
     euro = [1, "EUR"]
     yield "res.currency", {"id": 1, "name": "EUR", "symbol": "€"}
     yield "res.users", {"id": 2, "name": "ShopBotly", "login": "shopbotly", "lang": "en_US", "tz": "Europe/Berlin"}

@@ -137,3 +137,80 @@ def test_fields_get_describes_the_model(client: Client) -> None:
     fields = client.odoo("crm.lead", "fields_get", attributes=["type", "required", "selection"]).json()
     assert fields["name"] == {"type": "char", "required": True}
     assert fields["type"]["selection"] == [["lead", "Lead"], ["opportunity", "Opportunity"]]
+
+
+def rpc(client: Client, service: str, method: str, *args: Any) -> Any:
+    body = {"jsonrpc": "2.0", "method": "call", "id": 5, "params": {"service": service, "method": method, "args": args}}
+    reply = client.http.post("/odoo/jsonrpc", json=body)
+    assert reply.status_code == 200
+    assert (reply.json()["jsonrpc"], reply.json()["id"]) == ("2.0", 5)
+    return reply.json()
+
+
+def execute(client: Client, model: str, method: str, *args: Any, key: str = "odoo-sandbox-key", **named: Any) -> Any:
+    return rpc(client, "object", "execute_kw", "sandbox", 2, key, model, method, args, named)
+
+
+def test_json_rpc_signs_in_by_login_and_key(client: Client) -> None:
+    assert rpc(client, "common", "login", "sandbox", "shopbotly", "odoo-sandbox-key")["result"] == 2
+    assert rpc(client, "common", "login", "sandbox", "shopbotly", "wrong")["result"] is False
+    assert rpc(client, "common", "version")["result"]["server_version"] == "18.0"
+
+
+def test_json_rpc_calls_the_same_methods_on_the_same_records(client: Client) -> None:
+    [lead_id] = execute(client, "crm.lead", "create", [{"name": "Question", "email_from": "Anna@Example.com"}])[
+        "result"
+    ]
+    domain = [["email_normalized", "=", "anna@example.com"]]
+    assert names(client, domain, "crm.lead") == ["Question"]
+    assert execute(client, "crm.lead", "write", [lead_id], {"phone": "+49301"})["result"] is True
+    found = execute(client, "crm.lead", "search_read", domain=domain, fields=["phone"])["result"]
+    assert found == [{"id": lead_id, "phone": "+49301"}]
+    assert execute(client, "crm.lead", "search_read", domain, ["phone"])["result"] == found
+    assert execute(client, "crm.lead", "unlink", [lead_id])["result"] is True
+
+
+@pytest.mark.parametrize(
+    ("model", "method", "named", "name"),
+    [
+        ("sale.order", "search_read", {"fields": ["foo"]}, "builtins.ValueError"),
+        ("no.model", "search_read", {}, "odoo.exceptions.UserError"),
+        ("sale.order", "create", {"vals_list": [{}]}, "odoo.exceptions.AccessError"),
+        ("crm.lead", "create", {"vals_list": [{"phone": "1"}]}, "odoo.exceptions.ValidationError"),
+    ],
+)
+def test_json_rpc_tells_mistakes_with_status_200(
+    client: Client, model: str, method: str, named: dict[str, Any], name: str
+) -> None:
+    error = execute(client, model, method, **named)["error"]
+    assert (error["code"], error["message"], error["data"]["name"]) == (200, "Odoo Server Error", name)
+    assert error["data"]["debug"].startswith("Traceback")
+
+
+def test_json_rpc_lets_nobody_in_with_a_wrong_key_or_database(client: Client) -> None:
+    denied = execute(client, "sale.order", "search_read", key="wrong")["error"]["data"]
+    assert (denied["name"], denied["message"]) == ("odoo.exceptions.AccessDenied", "Access Denied")
+    assert execute(client, "crm.lead", "create", [{"name": "x"}], key="odoo-sandbox-readonly")["error"]["data"][
+        "name"
+    ].endswith("AccessError")
+    assert "does not exist" in rpc(client, "common", "login", "nosuch", "shopbotly", "x")["error"]["data"]["message"]
+
+
+def test_a_person_is_on_a_list_once_and_leaves_it_with_a_date(client: Client) -> None:
+    [person] = client.odoo("mailing.contact", "create", vals_list=[{"name": "A", "email": "A@Example.com"}]).json()
+    entry = {"contact_id": person, "list_id": 3}
+    [number] = client.odoo("mailing.subscription", "create", vals_list=[entry]).json()
+    twice = client.odoo("mailing.subscription", "create", vals_list=[entry])
+    assert (twice.status_code, twice.json()["name"]) == (422, "odoo.exceptions.ValidationError")
+    client.odoo("mailing.subscription", "write", ids=[number], vals={"opt_out": True})
+    domain = [["contact_id.email_normalized", "=", "a@example.com"]]
+    [row] = client.odoo("mailing.subscription", "search_read", domain=domain).json()
+    assert (row["contact_id"], row["list_id"], row["opt_out"]) == ([person, "A"], [3, "Newsletter"], True)
+    assert row["opt_out_datetime"]
+    client.odoo("mailing.contact", "unlink", ids=[person])
+    assert client.odoo("mailing.subscription", "search_count", domain=domain).json() == 0
+
+
+def test_a_link_to_a_record_that_is_not_there_is_refused(client: Client) -> None:
+    reply = client.odoo("mailing.subscription", "create", vals_list=[{"contact_id": 999, "list_id": 3}])
+    assert (reply.status_code, reply.json()["name"]) == (404, "odoo.exceptions.MissingError")
