@@ -40,7 +40,7 @@ def posted(*rows: tuple[str, ...]) -> dict[str, str]:
 
 
 def test_the_connector_is_asked_first(admin_browser: Client, crm):
-    ConnectorFactory(provider="odoo", name="ERP")
+    ConnectorFactory(provider="woocommerce", name="ERP")
     found = admin_browser.get("/admin/integrations/mappingversion/add/").content.decode()
     assert f"?connector={crm.pk}" in found
     assert "ERP" not in found

@@ -184,7 +184,7 @@ def test_a_worker_that_was_killed_is_followed_by_another(zora, crm, later):
 
 
 def test_a_system_that_cannot_be_told_stands_in_the_certificate(zora, crm, later):
-    erp = ConnectorFactory(name="ERP", provider="odoo")
+    erp = ConnectorFactory(name="ERP", provider="woocommerce")
     Delivery.objects.create(connector=erp, subject_id=zora.pk, operation="upsert", state="delivered")
     erasure = finish(erasures.erasure_start(lead=zora), crm, later)
     assert erasure.by_hand == ["ERP"]

@@ -95,11 +95,11 @@ def test_who_was_never_told_is_not_told_of_an_address_to_forget(sandbox, crm, cl
 
 
 def test_a_vendor_that_can_not_be_told_is_named_for_a_person(client_row):
-    odoo = ConnectorFactory(provider="odoo", operations=["upsert"])
+    shop = ConnectorFactory(provider="woocommerce", operations=["upsert"])
     lead = capture(client_row)
     Delivery.objects.update(state="delivered")
     asked = erase(lead)
-    assert (asked.told, asked.by_hand) == ([], [odoo])
+    assert (asked.told, asked.by_hand) == ([], [shop])
 
 
 def test_what_can_not_be_unsealed_asks_for_the_key(sandbox, crm, client_row, settings):

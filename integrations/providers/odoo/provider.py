@@ -1,62 +1,105 @@
-"""Odoo: stock of its warehouse, orders of its sales app."""
+"""Odoo: leads, subscribers of a mailing list, stock, orders, articles, customers; over either of its APIs."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django import forms
 
-from integrations.providers.base import Check, InventorySource, Order, OrderSource, Provider, Session, Stock
-from integrations.providers.errors import Refused
-from integrations.providers.odoo import records
+from integrations.providers import base, errors
+from integrations.providers.base import Contact, Outcome, Page
+from integrations.providers.described import ATTRIBUTES, vendor_fields
+from integrations.providers.odoo import leads, records
+from integrations.providers.odoo.api import UNKNOWN_FIELD, Api, NoModel
 from integrations.providers.odoo.json2 import Json2
-from integrations.providers.odoo.records import Record
+from integrations.providers.odoo.jsonrpc import JsonRpc
+from integrations.providers.subscribing import LEFT_THERE, SubscriptionForm, each, is_sure
+from integrations.providers.values import Record, text
 
-_LONGEST_KEY = 64
-_MOST_SHIPMENTS = 20
+_LONGEST_KEY, _PAGE = 64, 100
+_KEPT = "Odoo holds a contact with this address, such as a customer with invoices. Use “Privacy Lookup” there."
+_VERSIONS = [("19", "19 or later"), ("17", "17 or 18"), ("14", "14 to 16")]
+# What can be read, by the model and a field that the app for it brings.
+_READ = {
+    "stock": ("product.product", "free_qty"),
+    "orders": ("sale.order", "state"),
+    "leads": ("crm.lead", "email_normalized"),
+    "mailing lists": ("mailing.list", "name"),
+}
 
 
-class OdooForm(forms.Form):
+class OdooForm(SubscriptionForm):
     """What an Odoo connector may be told."""
 
-    database = forms.CharField(required=False, max_length=64, help_text="Needed where one server holds several.")
+    always_confirm = None  # type: ignore[assignment]  # left out so: Odoo's API sends no mail that asks to confirm
+    version = forms.ChoiceField(required=False, choices=_VERSIONS, initial="19", help_text="Of this Odoo.")
+    database = forms.CharField(required=False, max_length=64, help_text="Needed up to 18, or if there are several.")
+    user = forms.CharField(required=False, max_length=128, help_text="Up to Odoo 18: the key's user, login or number.")
     company_id = forms.IntegerField(required=False, min_value=1, help_text="Only this company's stock and orders.")
+    mailing_list = forms.CharField(required=False, max_length=128, help_text="The name of the list for who agrees.")
 
 
-class Odoo(Provider, InventorySource, OrderSource):
-    """Reads stock and orders from Odoo 19 or later with a user's API key."""
+class Odoo(
+    base.Provider,
+    base.ContactSink,
+    base.SubscriberSink,
+    base.ContactEraser,
+    base.InventorySource,
+    base.OrderSource,
+    base.CatalogSource,
+    base.CustomerSource,
+    base.SchemaSource,
+):
+    """Asks one database of an Odoo server, with a user's API key."""
 
     key = "odoo"
     name = "Odoo"
     docs_url = "https://www.odoo.com/documentation/19.0/developer/reference/external_api.html"
-    api_version = "JSON-2"
+    api_version = "JSON-2, JSON-RPC"
     config_form: ClassVar[type[forms.Form]] = OdooForm
-    identifiers = ()
+    # What a lead is found by is our id, so anybody can be told.
+    identifiers = ("email", "phone", "last_name", "reference")
+    effect = "search_then_create"
     max_in_flight = 2
+    default_mapping = {
+        "name": "join(', ', ['Enquiry', company || join(' ', [first_name, last_name][?@])][?@])",
+        "contact_name": "join(' ', [first_name, last_name][?@])",
+        "partner_name": "company",
+        "phone": "phone",
+    }
 
-    def __init__(self, session: Session, config: Any) -> None:
+    def __init__(self, session: base.Session, config: Any) -> None:
         super().__init__(session, config)
-        database, company_id = config.get("database"), config.get("company_id")
-        self._odoo = Json2(session, database=str(database or ""), company_id=int(company_id) if company_id else None)
+        api: type[Api] = JsonRpc if config.get("version") in {"17", "14"} else Json2
+        self._odoo = api(session, config)
 
-    def check(self) -> Check:
-        """Read the settings of the user whose key this is, then try what look-ups need."""
+    def check(self) -> base.Check:
+        """Read whose key this is, then what of all that a connector can use is there for them."""
         user = self._odoo.call("res.users", "context_get", purpose="check")
-        number = user.get("uid") if isinstance(user, dict) else None
-        self._odoo.search_read("product.product", [], records.STOCK_FIELDS, purpose="check", limit=1)
-        self._odoo.search_read("sale.order", [], records.ORDER_FIELDS, purpose="check", limit=1)
-        return Check(ok=True, words=f"Connected to Odoo as user {number}; stock and orders can be read.")
+        there = ", ".join(name for name, (model, field) in _READ.items() if self._can_read(model, field))
+        if not isinstance(user, dict) or not there:
+            raise errors.Misconfigured("The key's user may read neither stock nor orders, leads or mailing lists.")
+        return base.Check(ok=True, words=f"Connected to Odoo as user {user.get('uid')}, who can read {there}.")
 
-    def stock(self, sku: str) -> Stock | None:
+    def _can_read(self, model: str, field: str) -> bool:
+        try:
+            self._odoo.search_read(model, [], [field], purpose="check", limit=1)
+        except (NoModel, errors.Refused) as err:
+            if err.code not in {NoModel.code, UNKNOWN_FIELD, "forbidden"}:
+                raise
+            return False
+        return True
+
+    def stock(self, sku: str) -> base.Stock | None:
         """Return an article's stock by its internal reference. Raises: Refused where two articles share it."""
         if not 0 < len(sku) <= _LONGEST_KEY:
             return None
-        domain = [["default_code", "=", sku]]
-        found = self._odoo.search_read("product.product", domain, records.STOCK_FIELDS, purpose="stock", limit=2)
+        here = [["default_code", "=", sku]]
+        found = self._odoo.search_read("product.product", here, records.STOCK_FIELDS, purpose="stock", limit=2)
         if len(found) > 1:
-            raise Refused("Two articles have the same internal reference.", code="ambiguous")
+            raise errors.Refused("Two articles have the same internal reference.", code="ambiguous")
         return records.stock(found[0]) if found else None
 
-    def order(self, number: str) -> Order | None:
+    def order(self, number: str) -> base.Order | None:
         """Return an order by its own number or by the customer's reference, with its tracking numbers."""
         record = self._find_order(number) if 0 < len(number) <= _LONGEST_KEY else None
         if record is None:
@@ -65,30 +108,124 @@ class Odoo(Provider, InventorySource, OrderSource):
 
     def _find_order(self, number: str) -> Record | None:
         domain = ["|", ["name", "=", number], ["client_order_ref", "=", number]]
-        found = self._odoo.search_read("sale.order", domain, records.ORDER_FIELDS, purpose="order", limit=3)
+        asked: dict[str, Any] = {"purpose": "order", "limit": 3, "optional": records.OPTIONAL}
+        found = self._odoo.search_read("sale.order", domain, records.ORDER_FIELDS, **asked)
         # Its own number is unique; a customer's reference may be used by two customers, and then tells nothing.
         named = [record for record in found if record.get("name") == number]
         return named[0] if named else found[0] if len(found) == 1 else None
 
     def _partner(self, record: Record) -> Record:
         partner_id = records.reference(record.get("partner_id"))
-        if partner_id is None:
-            return {}
-        domain = [["id", "=", partner_id], ["active", "in", [True, False]]]
-        found = self._odoo.search_read("res.partner", domain, records.PARTNER_FIELDS, purpose="customer", limit=1)
-        return found[0] if found else {}
+        asked = ("res.partner", [["id", "=", partner_id]], *records.PARTNER_FIELDS)
+        return next(iter(self._odoo.find(*asked, purpose="customer")), {}) if partner_id else {}
 
     def _pickings(self, record: Record) -> Sequence[Record]:
-        ids = records.references(record.get("picking_ids"))[:_MOST_SHIPMENTS]
-        if not ids:
-            return []
+        ids = records.references(record.get("picking_ids"))
         domain = [["id", "in", ids], ["state", "!=", "cancel"]]
+        asked: dict[str, Any] = {"purpose": "shipments", "limit": 20, "optional": records.OPTIONAL}
+        return self._odoo.search_read("stock.picking", domain, records.SHIPMENT_FIELDS, **asked) if ids else []
+
+    def products(self, cursor: str = "") -> Page[base.Product]:
+        """Return a hundred articles and where the next ones begin."""
+        after = int(cursor) if cursor.isdecimal() and len(cursor) < 12 else 0
+        domain = [["id", ">", after], ["default_code", "!=", False]]
+        asked: dict[str, Any] = {"limit": _PAGE, "order": "id", "optional": records.OPTIONAL, "max_bytes": 16_000_000}
+        found = self._odoo.search_read("product.product", domain, records.PRODUCT_FIELDS, purpose="products", **asked)
+        following = str(found[-1].get("id")) if len(found) == _PAGE else ""
+        return Page([records.product(record) for record in found], following)
+
+    def customer(self, email: str) -> base.Customer | None:
+        """Return the first contact with an e-mail address."""
+        domain = [["email_normalized", "=", email.strip().lower()]]
+        asked: dict[str, Any] = {"purpose": "customer", "limit": 1, "order": "id"}
+        found = self._odoo.search_read("res.partner", domain, records.PARTNER_FIELDS, **asked)
+        return records.customer(found[0]) if found else None
+
+    def fields(self) -> list[base.VendorField]:
+        """Read the fields of leads, but for the address and our id, which are always written."""
+        asked: dict[str, Any] = {"attributes": ATTRIBUTES, "max_bytes": 16_000_000}
+        described = self._odoo.call("crm.lead", "fields_get", purpose="fields", **asked)
+        return vendor_fields(described, ours={leads.ID_FIELD, "email_from"}, given={"type"})
+
+    def upsert(self, contacts: Sequence[Contact]) -> list[Outcome]:
+        """Look for each person's lead, then write or make it; that is safe to do again."""
+        return [self._upsert(contact) for contact in contacts]
+
+    def _upsert(self, contact: Contact) -> Outcome:
+        fields = dict.fromkeys((*leads.FIELDS, *contact.fields))
+        found = self._odoo.find("crm.lead", leads.domain(contact), *fields, purpose="find")
+        lead, is_ours = leads.chosen(found, contact)
+        if lead is None:
+            made = self._odoo.create("crm.lead", "create", **leads.new(contact))
+            return Outcome.delivered(f"crm.lead/{made}")
+        if vals := leads.changes(lead, contact, is_ours=is_ours):
+            self._odoo.change("crm.lead", "write", [lead["id"]], vals=vals, purpose="update")
+        return Outcome.delivered(f"crm.lead/{lead['id']}")
+
+    def erase(self, contact: Contact) -> Outcome:
+        """Delete a person's leads and their entries in mailing lists; contacts with invoices are Odoo's to erase."""
+        self._delete("crm.lead", leads.domain(contact))
+        here = [["email_normalized", "=", contact.email]]
+        if contact.email:
+            self._delete("mailing.contact", here)
+        is_kept = contact.email and self._odoo.find("res.partner", here, purpose="erase")
+        return Outcome.rejected("kept_there", _KEPT) if is_kept else Outcome.delivered()
+
+    def _delete(self, model: str, domain: Sequence[Any]) -> None:
+        if found := self._odoo.find(model, domain, purpose="erase"):
+            self._odoo.change(model, "unlink", [record["id"] for record in found], purpose="erase")
+
+    def subscribe(self, contacts: Sequence[Contact]) -> list[Outcome]:
+        """Put on the list who agreed for certain: Odoo's API sends no mail that asks for a confirmation."""
+        return each(contacts, self._subscribe)
+
+    def _subscribe(self, contact: Contact) -> Outcome:
+        if not is_sure(contact, self.config):
+            return Outcome.rejected("needs_double_opt_in")
+        list_id, here = self._list_id(), [["email_normalized", "=", contact.email]]
+        people = self._odoo.find("mailing.contact", here, "is_blacklisted", purpose="subscribe")
+        entries = self._entries(contact, list_id, "subscribe")
+        has_left = any(entry.get("opt_out") is not False for entry in entries)
+        if has_left or any(person.get("is_blacklisted") is True for person in people):
+            return Outcome.rejected(LEFT_THERE)
+        person_id = people[0]["id"] if people else self._new_person(contact)
+        if not entries:
+            self._odoo.create(self._entry, "subscribe", contact_id=person_id, list_id=list_id)
+        return Outcome.delivered(f"mailing.contact/{person_id}")
+
+    def _new_person(self, contact: Contact) -> int:
+        names = (text(contact.values.get(name)) for name in ("first_name", "last_name"))
+        values = {"name": " ".join(filter(None, names)) or contact.email, "email": contact.email}
+        return self._odoo.create("mailing.contact", "subscribe", **values)
+
+    def unsubscribe(self, contacts: Sequence[Contact]) -> list[Outcome]:
+        """Opt out on the list who withdrew: so nobody puts them back on."""
+        return each(contacts, self._unsubscribe)
+
+    def _unsubscribe(self, contact: Contact) -> Outcome:
         try:
-            return self._odoo.search_read(
-                "stock.picking", domain, records.SHIPMENT_FIELDS, purpose="shipments", limit=_MOST_SHIPMENTS
-            )
-        except Refused as refused:
-            # Tracking numbers come with the app for carriers; an order is known without them.
-            if refused.code == "unknown_field":
-                return []
-            raise
+            list_id = self._list_id()
+        except NoModel:
+            # Where there is no app for mailings, nobody is in a list of it.
+            return Outcome.delivered()
+        entries = self._entries(contact, list_id, "unsubscribe")
+        if ids := [entry.get("id") for entry in entries if entry.get("opt_out") is not True]:
+            self._odoo.change(self._entry, "write", ids, vals={"opt_out": True}, purpose="unsubscribe")
+        return Outcome.delivered()
+
+    def _entries(self, contact: Contact, list_id: int, purpose: str) -> list[Record]:
+        """Return a person's places in the list, whoever entered the address there and how often."""
+        domain = [["contact_id.email_normalized", "=", contact.email], ["list_id", "=", list_id]]
+        return self._odoo.search_read(self._entry, domain, ["opt_out"], purpose=purpose, limit=100)
+
+    @property
+    def _entry(self) -> str:
+        """What a place in a mailing list is called; it had another name up to Odoo 16."""
+        return "mailing.contact.subscription" if self.config.get("version") == "14" else "mailing.subscription"
+
+    def _list_id(self) -> int:
+        named = [["name", "=", str(self.config.get("mailing_list") or "")]]
+        found = self._odoo.search_read("mailing.list", named, ["name"], purpose="list", limit=2)
+        if len(found) != 1 or type(found[0].get("id")) is not int:
+            raise errors.Misconfigured("Odoo has no mailing list, or several, of the name on the connector.")
+        return int(found[0]["id"])

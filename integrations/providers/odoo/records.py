@@ -1,29 +1,23 @@
 """Odoo's records in our terms: `false` is empty, a many2one is `[id, label]`, times are naive UTC. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
-from integrations.providers.base import Order, Shipment, Stock
-
-Record = Mapping[str, Any]
+from integrations.providers.base import Customer, Order, Product, Shipment, Stock
+from integrations.providers.values import Record, number, text
 
 STOCK_FIELDS = ("default_code", "name", "list_price", "free_qty", "currency_id")
+PRODUCT_FIELDS = (*STOCK_FIELDS, "sale_ok")
 ORDER_FIELDS = (
-    "name",
-    "client_order_ref",
-    "state",
-    "delivery_status",
-    "partner_id",
-    "date_order",
-    "commitment_date",
-    "amount_total",
-    "currency_id",
-    "picking_ids",
+    *("name", "client_order_ref", "state", "delivery_status", "partner_id", "date_order", "commitment_date"),
+    *("amount_total", "currency_id", "picking_ids"),
 )
-PARTNER_FIELDS = ("email", "phone")
+PARTNER_FIELDS = ("name", "email", "phone")
 SHIPMENT_FIELDS = ("carrier_tracking_ref", "state")
+# They come with apps that a company may do without: stock, deliveries, carriers.
+OPTIONAL = frozenset({"free_qty", "delivery_status", "picking_ids", "commitment_date", "carrier_tracking_ref"})
 
 _STATUS = {
     "pending": "confirmed",
@@ -36,18 +30,32 @@ _STATUS = {
 
 def stock(record: Record) -> Stock:
     """Return what can be promised: on hand less reserved."""
-    return Stock(
+    same = product(record)
+    return Stock(same.sku, same.name, same.available or Decimal(0), same.record_id, same.price, same.currency)
+
+
+def product(record: Record) -> Product:
+    """Return an article of the catalogue."""
+    return Product(
         sku=text(record.get("default_code")),
         name=text(record.get("name")),
-        available=number(record.get("free_qty")) or Decimal(0),
         record_id=f"product.product/{record.get('id')}",
         price=number(record.get("list_price")),
         currency=label(record.get("currency_id")),
+        available=number(record.get("free_qty")),
+        is_for_sale=record.get("sale_ok") is True,
     )
+
+
+def customer(record: Record) -> Customer:
+    """Return a contact; its name is one field there."""
+    email, phone = text(record.get("email")).strip().lower(), text(record.get("phone"))
+    return Customer(f"res.partner/{record.get('id')}", email, phone, last_name=text(record.get("name")))
 
 
 def order(record: Record, partner: Record, pickings: Sequence[Record]) -> Order:
     """Return an order with its customer's address and its parcels."""
+    parcels = [(text(picking.get("carrier_tracking_ref")), text(picking.get("state"))) for picking in pickings]
     return Order(
         number=text(record.get("name")),
         status=status(text(record.get("state")), text(record.get("delivery_status"))),
@@ -58,27 +66,14 @@ def order(record: Record, partner: Record, pickings: Sequence[Record]) -> Order:
         expected_at=time(record.get("commitment_date")),
         total=number(record.get("amount_total")),
         currency=label(record.get("currency_id")),
-        shipments=[shipment(picking) for picking in pickings if text(picking.get("carrier_tracking_ref"))],
+        shipments=[Shipment(tracking_number, state=state) for tracking_number, state in parcels if tracking_number],
     )
 
 
 def status(state: str, delivery_status: str) -> str:
     """Return one of ORDER_STATUSES from the two fields that make it up."""
-    if state == "cancel":
-        return "cancelled"
-    if state in {"draft", "sent"}:
-        return "draft"
-    return _STATUS.get(delivery_status, "confirmed")
-
-
-def shipment(record: Record) -> Shipment:
-    """Return a parcel."""
-    return Shipment(tracking_number=text(record.get("carrier_tracking_ref")), state=text(record.get("state")))
-
-
-def text(value: Any) -> str:
-    """Return a text; `false` is an empty one."""
-    return value if isinstance(value, str) else ""
+    unsold = {"cancel": "cancelled", "draft": "draft", "sent": "draft"}
+    return unsold.get(state) or _STATUS.get(delivery_status, "confirmed")
 
 
 def label(value: Any) -> str:
@@ -94,17 +89,6 @@ def reference(value: Any) -> int | None:
 def references(value: Any) -> list[int]:
     """Return the ids of a one2many."""
     return [item for item in value if type(item) is int] if isinstance(value, list) else []
-
-
-def number(value: Any) -> Decimal | None:
-    """Return a number without a float's noise; `false` is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        parsed = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return parsed if parsed.is_finite() else None
 
 
 def time(value: Any) -> datetime | None:

@@ -57,6 +57,7 @@ CONFIG = {
 
 # Who doesn't say by 404 that somebody isn't known.
 NOT_KNOWN = {
+    "odoo": (404, {"name": "werkzeug.exceptions.NotFound", "message": "the model 'crm.lead' does not exist"}),
     "tryton": (200, []),
     "shopify": (200, {"data": {"customerByIdentifier": None}}),
 }
