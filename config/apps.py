@@ -1,5 +1,7 @@
 """The config app, and the admin with our own site."""
 
+from datetime import timedelta
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
@@ -13,15 +15,23 @@ class ConfigConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Have the settings checked, and choose the broker, once per process."""
+        """Have the settings checked and people told of what needs them, and choose the broker, once per process."""
         from config import broker
         from config.checks import check_settings
-        from runtime import wakeups
+        from runtime import periodic, wakeups
         from runtime.doorbell import Doorbell
 
         checks.register(check_settings)
         bell = None if settings.BROKER_URL else Doorbell(settings.DATA_DIR / "worker.bell")
+        periodic.register("tell what needs somebody", timedelta(minutes=1), _alert)
         wakeups.use(wakeups.Wakeups(broker.build(), bell))
+
+
+def _alert() -> str:
+    # The pages it links to are known only when every app has started.
+    from config.alerts import alert
+
+    return alert()
 
 
 class AdminConfig(DjangoAdminConfig):

@@ -4,18 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.conf import settings
-from django.contrib.auth.backends import ModelBackend
-from django.core.mail import EmailMessage
 from django.db.models import F, Q
 from django.urls import reverse
 
-from gateway.models import Key, User
+from gateway import mail
+from gateway.models import Key
 from runtime.clock import db_now
 from runtime.display import counted, relative
 
 DAYS = (14, 7, 1)
-_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +26,9 @@ def remind_of_ends() -> str:
 
     A reminder is claimed before it is sent, so that two workers don't send it twice, and given back if sending fails.
     """
-    if not settings.EMAIL_URL:
+    if not mail.can_send():
         return "No mail is set up (EMAIL_URL); home shows which keys end."
-    readers = _readers()
+    readers = mail.people_who_may("gateway.change_key")
     if not readers:
         return "Nobody who may change keys has an e-mail address."
     due = [reminder for reminder in _due() if _claim(reminder)]
@@ -71,12 +68,10 @@ def _claim(reminder: _Reminder) -> bool:
 
 
 def _send(reminders: Sequence[_Reminder], readers: Sequence[str]) -> None:
-    """Send one message; its readers don't see each other's addresses."""
     soonest = relative(reminders[0].key.expires_at - db_now())
     subject = f"ShopBotly: {counted(len(reminders), 'key')} to replace, the first ends {soonest}"
     lines = [_line(reminder.key) for reminder in reminders]
-    text = "\n\n".join(["These keys stop working by themselves:", *lines, _ADVICE])
-    EmailMessage(subject, text, bcc=readers).send()
+    mail.send(subject, ["These keys stop working by themselves:", *lines, _ADVICE], readers)
 
 
 _ADVICE = (
@@ -85,25 +80,10 @@ _ADVICE = (
 )
 
 
-def _readers() -> list[str]:
-    backend = f"{ModelBackend.__module__}.{ModelBackend.__qualname__}"
-    people = User.objects.with_perm("gateway.change_key", backend=backend).exclude(email="")
-    return sorted(set(people.values_list("email", flat=True)))
-
-
 def _line(key: Key) -> str:
-    name = f" “{_flat(key.name)}”" if key.name else ""
+    name = f" “{mail.one_line(key.name)}”" if key.name else ""
     ends = f"{key.expires_at:%d %B %Y, %H:%M} UTC, {relative(key.expires_at - db_now())}"
     used = f"last call {relative(key.last_used_at - db_now())}" if key.last_used_at else "never used"
     page = reverse("admin:gateway_client_change", args=(key.client_id,))
-    return f"- {key.kind} key{name} ({key}) of {_flat(str(key.client))}: ends {ends}; {used}.\n  {_site()}{page}"
-
-
-def _flat(text: str) -> str:
-    """Return a name on one line: it must not pass for a line of ours."""
-    return " ".join(text.split())[:_LONGEST_NAME]
-
-
-def _site() -> str:
-    host = next((host for host in settings.ALLOWED_HOSTS if host.strip(".*") == host), "")
-    return f"https://{host}" if host and not settings.DEMO_MODE else ""
+    client = mail.one_line(str(key.client))
+    return f"- {key.kind} key{name} ({key}) of {client}: ends {ends}; {used}.\n  {mail.site()}{page}"

@@ -16,6 +16,7 @@ from gateway.models import Key
 from integrations import signing_in
 from integrations.admin.causes import Link, Press, causes_shown
 from integrations.models import Connector, Delivery
+from integrations.services import NEEDS_REAUTH
 from leads.models import Lead
 from runtime.clock import db_now
 from runtime.display import counted
@@ -59,32 +60,37 @@ def causes(request: HttpRequest, rows: Sequence[Row]) -> list[Cause]:
 
 
 def _stopped(rows: Sequence[Row]) -> list[Cause]:
-    """Connectors that have paused themselves."""
-    stopped = [row for row in rows if row.connector.is_active and _pause_reason(row.connector) not in {"", "by_person"}]
-    return [_stop(row) for row in stopped]
-
-
-def _pause_reason(connector: Connector) -> str:
-    status = getattr(connector, "status", None)
-    return (status.pause_reason or "by_person") if status and status.paused_at else ""
+    return [_stop(row) for row in rows if has_stopped(row.connector)]
 
 
 def _stop(row: Row) -> Cause:
-    connector, waits = row.connector, ""
-    if row.waiting:
-        waits = f" {counted(row.waiting, 'delivery waits', 'deliveries wait')} until then."
+    connector = row.connector
     links = [Link("Open the connector", row.address)]
-    if _pause_reason(connector) == "needs_reauth":
-        words = f"{connector} no longer accepts the stored key, so it is paused. Enter a new key and resume it.{waits}"
-        if connector.credential_id:
-            address = reverse("admin:integrations_credential_change", args=(connector.credential_id,))
-            links.insert(0, Link("Enter a new key", address))
-    elif _pause_reason(connector) == "endpoint_gone":
-        words = f"{connector} says its address is gone for good. Correct the base address and resume it.{waits}"
-    else:
-        words = f"{connector} paused itself: {connector.status.last_failure or connector.status.pause_reason}.{waits}"
+    if connector.status.pause_reason == NEEDS_REAUTH and connector.credential_id:
+        address = reverse("admin:integrations_credential_change", args=(connector.credential_id,))
+        links.insert(0, Link("Enter a new key", address))
     presses = [Press(row.press["label"], row.press["address"])] if row.press else []
-    return Cause(words, links, presses)
+    return Cause(stopped_because(connector, row.waiting), links, presses)
+
+
+def has_stopped(connector: Connector) -> bool:
+    """Tell whether a connector has paused itself."""
+    status = getattr(connector, "status", None)
+    return bool(connector.is_active and status and status.paused_at and status.pause_reason not in {"", "by_person"})
+
+
+def stopped_because(connector: Connector, waiting: int) -> str:
+    """Return why a connector has paused itself, what to do, and how many deliveries wait for it."""
+    reason = connector.status.pause_reason
+    if reason == NEEDS_REAUTH:
+        words = f"{connector} no longer accepts the stored key, so it is paused. Enter a new key and resume it."
+    elif reason == "endpoint_gone":
+        words = f"{connector} says its address is gone for good. Correct the base address and resume it."
+    else:
+        words = f"{connector} paused itself: {_ended(connector.status.last_failure or reason)}"
+    if not waiting:
+        return words
+    return f"{words} {counted(waiting, 'delivery waits', 'deliveries wait')} until then."
 
 
 def _overdue() -> list[Cause]:

@@ -9,10 +9,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from gateway import mail
 from gateway.models import User
 from leads import selection
 from leads.admin.sheets import SheetForm
-from leads.exports import mail, services
+from leads.exports import services
 from leads.models import ExportPlan
 from runtime.admin import PageAdmin, button
 from runtime.display import ago

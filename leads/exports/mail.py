@@ -1,19 +1,14 @@
 """The mail that says a scheduled file is ready: a link, no data."""
 
 import structlog
-from django.conf import settings
 from django.core.mail import EmailMessage
 
+from gateway.mail import can_send, one_line
 from leads.exports.services import download_address
 from leads.models import Export
 from runtime.display import counted, exact
 
 log = structlog.get_logger(__name__)
-
-
-def can_send() -> bool:
-    """Say whether mail is set up."""
-    return bool(settings.EMAIL_URL)
 
 
 def links_send() -> int:
@@ -46,8 +41,7 @@ def _send(export: Export) -> str:
 
 
 def _subject(export: Export) -> str:
-    # A line break in a plan's name must not begin another header.
-    return " ".join(f"{export.plan}: {counted(export.written, 'lead')}".split())
+    return one_line(f"{export.plan}: {counted(export.written, 'lead')}", 200)
 
 
 def _words(export: Export) -> str:

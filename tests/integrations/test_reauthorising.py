@@ -1,20 +1,20 @@
 """A sign-in revoked while leads wait: they go on waiting, one pause tells it, and all leave once it is mended."""
 
-import uuid
-
 import pytest
+from django.core import mail
 
-from integrations import oauth, signing_in
+from config.alerts import alert
+from integrations import oauth, outbox, signing_in
 from integrations.drain import drain
 from integrations.models import Connector, ConnectorState, Credential, Delivery
 from integrations.providers import errors
 from integrations.renewal import renewed
 from runtime import secrets
-from tests.factories import ConnectorFactory, CredentialFactory, LeadFactory
+from tests.factories import ConnectorFactory, CredentialFactory, LeadFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.db]
 
-LEADS = 120
+LEADS = 500
 
 
 def connected(sandbox) -> Connector:
@@ -28,12 +28,11 @@ def connected(sandbox) -> Connector:
     return ConnectorFactory(credential=row, base_url=sandbox.hubspot_url)
 
 
-def test_leads_wait_for_a_person_and_all_leave_when_one_has_signed_in_again(sandbox, monkeypatch):
+def test_leads_wait_for_a_person_and_all_leave_when_one_has_signed_in_again(sandbox, monkeypatch, settings):
     connector = connected(sandbox)
     client = LeadFactory().client
-    for _ in range(LEADS):
-        lead = LeadFactory(client=client)
-        Delivery.objects.create(id=uuid.uuid4(), connector=connector, subject_id=lead.pk, operation="upsert")
+    leads = LeadFactory.create_batch(LEADS, client=client)
+    outbox.put([outbox.Wanted(connector.pk, lead.pk, "upsert") for lead in leads])
     for _ in range(3):
         drain(connector.pk)
     waiting = Delivery.objects.filter(state="waiting")
@@ -42,6 +41,12 @@ def test_leads_wait_for_a_person_and_all_leave_when_one_has_signed_in_again(sand
     status = ConnectorState.objects.get(pk=connector.pk)
     assert status.pause_reason == "needs_reauth"
     assert "Press Connect" in status.last_failure
+    UserFactory(email="admin@example.com")
+    settings.EMAIL_URL = "smtp://mail.example"
+    for _ in range(3):
+        alert()
+    assert [message.subject for message in mail.outbox] == [f"ShopBotly: {connector.name} needs you"]
+    assert f"{LEADS} deliveries wait until then" in mail.outbox[0].body
     # Nobody goes on asking for what only a person can mend.
     assert len([line for line in sandbox.requests() if line["path"].endswith("/oauth/v1/token")]) == 1
 
