@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, Q, QuerySet, UUIDField
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -130,10 +130,13 @@ class PageAdmin(ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Search as usual; a whole id finds its row, as people paste ids from the API's answers."""
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
         try:
             wanted = uuid.UUID(search_term.strip())
         except ValueError:
-            found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
+            return found
+        if not isinstance(self.opts.pk, UUIDField):
+            # The id people paste is another one then, and among what is searched.
             return found
         conditions = (Q(**{name: wanted}) for name in self.id_fields)
         return queryset.filter(functools.reduce(operator.or_, conditions)), False

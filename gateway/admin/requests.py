@@ -59,6 +59,16 @@ class RequestLogAdmin(RecordAdmin):
     )
     readonly_fields = ("when", "shown_request", "shown_status", "took", "shown_request_body", "shown_response_body")
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[RequestLog], search_term: str
+    ) -> tuple[QuerySet[RequestLog], bool]:
+        """Look for a whole request id first, by its index: the other columns are gone through row by row."""
+        exactly = queryset.filter(request_id=search_term.strip())
+        if search_term and exactly.exists():
+            return exactly, False
+        found: tuple[QuerySet[RequestLog], bool] = super().get_search_results(request, queryset, search_term)
+        return found
+
     @admin.display(description="when", ordering="at")
     def when(self, call: RequestLog) -> SafeString:
         """When it came in."""
