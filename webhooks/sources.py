@@ -7,7 +7,7 @@ from secrets import token_urlsafe
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from gateway.addresses import Address, is_within
 from integrations.credentials import client_secrets, opened
@@ -23,6 +23,7 @@ from webhooks.models import Source
 OVERLAP = timedelta(days=7)
 """How long an address or a secret that was replaced stays good: nobody changes both ends at the same moment."""
 
+_LATELY = timedelta(days=7)
 _HEARD_EVERY = timedelta(seconds=10)
 _RANDOM_BYTES = 32
 
@@ -137,6 +138,14 @@ def refusal_note(*, source: Source, because: str) -> None:
 
 def heard(source: Source) -> None:
     """Note that a source has just told something; to some seconds, so that a storm of events writes its row once."""
-    now = db_now()
-    if source.heard_at is None or source.heard_at < now - _HEARD_EVERY:
+    now, at = db_now(), source.heard_at
+    is_news = at is None or at < now - _HEARD_EVERY or (source.refused_at is not None and source.refused_at >= at)
+    if is_news:
         Source.objects.filter(pk=source.pk).update(heard_at=now)
+
+
+def refused_lately() -> QuerySet[Source]:
+    """Return connectors' sources whose last message was refused, within the last seven days."""
+    last = Q(heard_at=None) | Q(heard_at__lt=F("refused_at"))
+    alive = Source.objects.filter(is_active=True, connector__is_active=True).exclude(token_digest=None)
+    return alive.filter(last, refused_at__gt=db_now() - _LATELY).select_related("connector").order_by("refused_at")

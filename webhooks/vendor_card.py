@@ -124,6 +124,10 @@ def _troubles(source: Source, speaks: EventSource, told: Setup) -> list[str]:
         found.append(f"Nothing is taken until the secret is entered here. {told.proof_words}".strip())
     is_last = source.refused_at and (source.heard_at is None or source.refused_at > source.heard_at)
     if is_last and source.refused_because != "no_secret":
-        why = _REFUSALS.get(source.refused_because, _REFUSALS["bad_signature"])
-        found.append(f"The last message was refused: {why}.")
+        found.append(f"The last message was refused: {refusal_words(source)}.")
     return found
+
+
+def refusal_words(source: Source) -> str:
+    """Return why a source's last message was refused, and what to do where that is known; no full stop."""
+    return _REFUSALS.get(source.refused_because, _REFUSALS["bad_signature"])

@@ -21,6 +21,8 @@ from leads.models import Lead
 from runtime.clock import db_now
 from runtime.display import counted
 from webhooks.models import InboundEvent
+from webhooks.sources import refused_lately
+from webhooks.vendor_card import refusal_words
 
 _OVERDUE = timedelta(minutes=2)
 
@@ -41,7 +43,7 @@ class Cause:
 
 
 def causes(request: HttpRequest, rows: Sequence[Row]) -> list[Cause]:
-    """Return what needs this person, the urgent first; at most seven statements."""
+    """Return what needs this person, the urgent first; at most eight statements."""
     may = request.user.has_perm
     found: list[Cause] = []
     if may("integrations.view_connector"):
@@ -52,6 +54,8 @@ def causes(request: HttpRequest, rows: Sequence[Row]) -> list[Cause]:
         found += _old_keys()
     if may("webhooks.view_inboundevent"):
         found += _events()
+    if may("webhooks.view_source"):
+        found += _refused()
     if may("gateway.view_key"):
         found += _exposed()
     if may("leads.view_lead"):
@@ -127,6 +131,16 @@ def _events() -> list[Cause]:
         events = counted(group["count"], "event")
         words = f"{events} from {group['called']} could not be read: {group['reason'] or 'no reason was given'}"
         found.append(Cause(_ended(words), [Link(f"See the {events}", address)]))
+    return found
+
+
+def _refused() -> list[Cause]:
+    """Connectors whose vendor's last message was refused."""
+    found = []
+    for source in refused_lately()[:10]:
+        address = reverse("admin:integrations_connector_change", args=(source.connector_id,))
+        words = f"The last message from {source} was refused: {refusal_words(source)}."
+        found.append(Cause(words, [Link("Open the connector", address)]))
     return found
 
 

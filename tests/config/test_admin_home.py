@@ -23,10 +23,12 @@ from tests.factories import (
     LeadFactory,
     UserFactory,
 )
+from webhooks import sources
+from webhooks.models import Source
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db]
 
-MOST_QUERIES = 18
+MOST_QUERIES = 19
 NEEDS_YOU = {"state": Delivery.State.NEEDS_YOU, "reason": "unknown_field", "field": "utm_src", "tries": 4}
 
 
@@ -143,6 +145,15 @@ class TestNeedsYou:
         event = InboundEventFactory(state="needs_you", reason="There is no tracking number")
         InboundEventFactory(source=event.source, state="needs_you", reason="There is no tracking number")
         assert f"2 events from {event.source} could not be read: There is no tracking number." in home(admin_browser)
+
+    def test_a_vendor_whose_messages_are_refused_is_named_until_one_is_taken(self, admin_browser: Client):
+        source = sources.source_for(ConnectorFactory(name="Lamp shop", provider="shopify"))
+        sources.address_make(source=source)
+        sources.refusal_note(source=source, because="bad_signature")
+        words = "The last message from Lamp shop was refused: its signature does not fit."
+        assert words in home(admin_browser)
+        sources.heard(Source.objects.get())
+        assert words not in home(admin_browser)
 
     def test_an_exposed_key_is_shown_until_it_is_revoked(self, admin_browser: Client):
         key, _ = key_create(client=ClientFactory(name="Website bot"))
