@@ -15,28 +15,22 @@ from typing import Any, ClassVar
 
 from integrations.sandbox.odoo_domain import compile_domain
 from integrations.sandbox.odoo_errors import OdooError, error_body, rpc_error
-from integrations.sandbox.odoo_models import MODELS, Model, Record, check_field, check_path, checked, described
+from integrations.sandbox.odoo_models import (
+    METHODS,
+    MODELS,
+    Model,
+    Record,
+    check_field,
+    check_path,
+    checked,
+    described,
+)
+from integrations.sandbox.odoo_rpc import KEY, READ_ONLY_KEY, USER_ID, served
 from integrations.sandbox.odoo_seed import seed
 from integrations.sandbox.store import Effect, Store, record_effects
 from integrations.sandbox.vendor import Table, Vendor, route
 from integrations.sandbox.wire import Reply, Request, json_reply, utc_now
 
-KEY = "odoo-sandbox-key"
-READ_ONLY_KEY = "odoo-sandbox-readonly"
-USER_ID = 2
-LOGIN = "shopbotly"
-DATABASE = "sandbox"
-# Method: required and optional arguments, and whether it is called on records (`ids`).
-METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...], bool]] = {
-    "search": (("domain",), ("offset", "limit", "order"), False),
-    "search_read": ((), ("domain", "fields", "offset", "limit", "order"), False),
-    "search_count": (("domain",), ("limit",), False),
-    "read": ((), ("fields", "load"), True),
-    "fields_get": ((), ("allfields", "attributes"), False),
-    "create": (("vals_list",), (), False),
-    "write": (("vals",), (), True),
-    "unlink": ((), (), True),
-}
 # What a new record has where nothing is said.
 USUAL: Record = {"type": "lead", "active": True, "probability": 0.0, "opt_out": False, "is_blacklisted": False}
 WRITING = {"create": "create", "write": "modify", "unlink": "delete"}
@@ -125,31 +119,15 @@ class Odoo(Vendor):
         except OdooError as err:
             arguments = [err.message, err.status] if err.name.startswith("werkzeug") else [err.message]
             return None, error_body(err.name, err.message, arguments), err.status
-        except (ValueError, TypeError, AttributeError, IndexError) as err:
+        except (ValueError, TypeError, AttributeError, LookupError) as err:
             # What the caller got wrong inside the arguments is a server error there, with the Python exception's name.
             return None, error_body(f"builtins.{type(err).__name__}", str(err), [str(err)]), 500
 
     def _served(self, request: Request, params: Any) -> Any:
-        service, method, told = params["service"], params["method"], params["args"]
-        if (service, method) == ("common", "version"):
-            return {"server_version": "18.0", "server_version_info": [18, 0, 0, "final", 0, ""]}
-        if told[0] != DATABASE:
-            message = f'connection to server failed: FATAL:  database "{told[0]}" does not exist'
-            raise OdooError(500, "psycopg2.OperationalError", message)
-        if service == "common" and method in {"login", "authenticate"}:
-            return USER_ID if told[1] == LOGIN and told[2] in {KEY, READ_ONLY_KEY} else False
-        if (service, method) != ("object", "execute_kw"):
-            raise OdooError(404, "werkzeug.exceptions.NotFound", "404 Not Found")
-        _, user_id, key, model, name, placed, named = [*told, {}][:7]
-        if user_id != USER_ID or key not in {KEY, READ_ONLY_KEY}:
-            raise OdooError(401, "odoo.exceptions.AccessDenied", "Access Denied")
-        if model not in MODELS:
-            raise OdooError(422, "odoo.exceptions.UserError", f"Object {model} doesn't exist")
-        arguments = dict(named)
-        names = ["ids", *METHODS[name][0], *METHODS[name][1]] if name in METHODS else []
-        # The first argument is the records, for methods that are called on some.
-        arguments |= dict(zip(names if name in METHODS and METHODS[name][2] else names[1:], placed, strict=False))
-        return self._run(request, model, name, arguments, can_write=key == KEY)
+        def run(model: str, method: str, arguments: dict[str, Any], key: str) -> Any:
+            return self._run(request, model, method, arguments, can_write=key == KEY)
+
+        return served(params, run)
 
     def _called(self, request: Request, model: str, method: str) -> Any:
         arguments = request.json()

@@ -184,6 +184,19 @@ MODELS = {
 }
 
 
+# Method: required and optional arguments, and whether it is called on records (`ids`).
+METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...], bool]] = {
+    "search": (("domain",), ("offset", "limit", "order"), False),
+    "search_read": ((), ("domain", "fields", "offset", "limit", "order"), False),
+    "search_count": (("domain",), ("limit",), False),
+    "read": ((), ("fields", "load"), True),
+    "fields_get": ((), ("allfields", "attributes"), False),
+    "create": (("vals_list",), (), False),
+    "write": (("vals",), (), True),
+    "unlink": ((), (), True),
+}
+
+
 def check_field(model: Model, name: Any) -> None:
     """Raises: ValueError where the model has no such field."""
     if not isinstance(name, str) or name not in model.fields:

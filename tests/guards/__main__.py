@@ -11,15 +11,18 @@ from pathlib import Path
 
 from tests.faults.guards import OFF as FAULTS
 from tests.guards import Off
+from tests.guards.erps import OFF as ERPS
 from tests.guards.events import OFF as EVENTS
 from tests.guards.front_door import OFF as FRONT_DOOR
 from tests.guards.people import OFF as PEOPLE
 from tests.guards.providers import OFF as PROVIDERS
 
 ROOT = Path(__file__).resolve().parents[2]
-OFF = [*FRONT_DOOR, *PEOPLE, *PROVIDERS, *EVENTS, *FAULTS]
+OFF = [*FRONT_DOOR, *PEOPLE, *PROVIDERS, *ERPS, *EVENTS, *FAULTS]
 # What is compiled and migrated is taken along: making it anew would take longer than most tests.
-_COPIED_NOT = shutil.ignore_patterns(".git", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "var")
+_COPIED_NOT = shutil.ignore_patterns(
+    ".git", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "var", "tryton-*"
+)
 
 
 def main(words: list[str]) -> int:

@@ -30,6 +30,7 @@ _READ = {
 class OdooForm(SubscriptionForm):
     """What an Odoo connector may be told."""
 
+    field_order = ("version", "database", "user", "company_id", "mailing_list", "purpose")
     always_confirm = None  # type: ignore[assignment]  # left out so: Odoo's API sends no mail that asks to confirm
     version = forms.ChoiceField(required=False, choices=_VERSIONS, initial="19", help_text="Of this Odoo.")
     database = forms.CharField(required=False, max_length=64, help_text="Needed up to 18, or if there are several.")
@@ -69,8 +70,7 @@ class Odoo(
 
     def __init__(self, session: base.Session, config: Any) -> None:
         super().__init__(session, config)
-        api: type[Api] = JsonRpc if config.get("version") in {"17", "14"} else Json2
-        self._odoo = api(session, config)
+        self._odoo: Api = (JsonRpc if config.get("version") in {"17", "14"} else Json2)(session, config)
 
     def check(self) -> base.Check:
         """Read whose key this is, then what of all that a connector can use is there for them."""
