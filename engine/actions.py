@@ -9,16 +9,19 @@ from engine import attempts, slots
 from engine.answers import Fact, Receipt, render
 from engine.catalogue import Catalogue, KnownIntent, KnownOperation, SlotSpec
 from engine.facts import facts_of, order_facts, receipt_of, stock_facts
-from engine.models import Intent, Turn
+from engine.models import Confirmation, Intent, Turn
 from engine.orders import belongs_to, look_up_theirs, order_look_up
 from engine.resolver import SUGGEST_FROM, Resolver
 from gateway.models import Client
 from integrations import lookups
 from integrations.lookups import Found
+from integrations.models import Delivery
 from integrations.providers.base import Stock
+from runtime.clock import db_now
 
 SecondsLeft = Callable[[], float]
 
+_UNDER_WAY = {Delivery.State.WAITING, Delivery.State.SENDING, Delivery.State.CONFIRMING}
 _OWNER = ("email", "phone")
 """Facts of an operation that say whose it is."""
 
@@ -27,6 +30,10 @@ TOO_MANY_TRIES = "That did not fit too many times. Please contact us, so that a 
 NO_SUCH_ARTICLE = "I don't know an article with this number. Please check it and send it again."
 NOTHING_FOUND = "I can't find anything for that. Please check it and send it again."
 ASK_WHOSE = "Which e-mail address is it under?"
+DONE = "Done."
+ON_ITS_WAY = "It is on its way and will be done in a moment."
+TRIED_AGAIN = "That did not work at once. It is tried again, and somebody looks at it if it goes on failing."
+DID_NOT_WORK = "That did not work. Somebody will look at it."
 NO_SUCH_FAQ = "I don't have an answer to that."
 NOT_REACHED = "I can't look that up right now. Please try again in a moment."
 
@@ -52,12 +59,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an action found out; `were_wrong` says that the values must be asked for again."""
+    """What an action found out; `is_over` says that the values were wrong or have served: they are forgotten."""
 
     state: Turn.State
     text: str
     facts: Sequence[Fact] = ()
-    were_wrong: bool = False
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +114,11 @@ def look_up_order(question: Question) -> Result:
             conversation_id=question.conversation_id,
         )
     except attempts.TooManyAttempts:
-        return Result(Turn.State.VERIFICATION_REQUIRED, TOO_MANY_TRIES, were_wrong=True)
+        return Result(Turn.State.VERIFICATION_REQUIRED, TOO_MANY_TRIES, is_over=True)
     except lookups.Unavailable:
         return Result(Turn.State.UNAVAILABLE, NOT_REACHED)
     if found is None or found.value is None:
-        return Result(Turn.State.NO_MATCH, NO_SUCH_ORDER, were_wrong=True)
+        return Result(Turn.State.NO_MATCH, NO_SUCH_ORDER, is_over=True)
     return action_of(question.intent).result(question, order_facts(found.value, receipt_of(found)))
 
 
@@ -122,7 +129,7 @@ def look_up_stock(question: Question) -> Result:
     except lookups.Unavailable:
         return Result(Turn.State.UNAVAILABLE, NOT_REACHED)
     if found is None or found.value is None:
-        return Result(Turn.State.NO_MATCH, NO_SUCH_ARTICLE, were_wrong=True)
+        return Result(Turn.State.NO_MATCH, NO_SUCH_ARTICLE, is_over=True)
     return action_of(question.intent).result(question, stock_facts(found.value, receipt_of(found)))
 
 
@@ -147,16 +154,34 @@ def _operation_slots(intent: KnownIntent, operation: KnownOperation) -> tuple[Sl
 
 
 def _is_somebodys(operation: KnownOperation) -> bool:
-    return any(name in _OWNER for name in operation.facts)
+    return not operation.changes and any(name in _OWNER for name in operation.facts)
+
+
+def arguments_of(question: Question) -> dict[str, str]:
+    """Return what an intent's operation is told."""
+    operation = question.intent.operation
+    return {slot.name: question.named.get(slot.name, "") for slot in operation.slots} if operation else {}
+
+
+def change_result(question: Question, confirmation: Confirmation, delivery: Delivery | None) -> Result:
+    """Return how a change that was confirmed stands: done, on its way, or before a person."""
+    if confirmation.done_at is None:
+        if delivery is None or delivery.state not in _UNDER_WAY:
+            return Result(Turn.State.UNAVAILABLE, DID_NOT_WORK, is_over=True)
+        return Result(Turn.State.PARTIAL, TRIED_AGAIN if delivery.tries else ON_ITS_WAY, is_over=True)
+    age = max(0.0, (db_now() - confirmation.done_at).total_seconds())
+    receipt = Receipt(str(confirmation.connector), str(confirmation.pk), confirmation.done_at, age, "miss")
+    result = action_of(question.intent).result(question, facts_of(receipt, **_without_owner(confirmation.told)))
+    return replace(result, text=result.text or DONE, is_over=True)
 
 
 def look_up_operation(question: Question) -> Result:
     """Answer with what an operation tells; what says whose it is, to that person alone."""
     operation = question.intent.operation
-    if operation is None:
+    if operation is None or operation.changes:
         # It was removed since; whoever looks at the intent sees it.
         return Result(Turn.State.UNAVAILABLE, NOT_REACHED)
-    arguments = {slot.name: question.named.get(slot.name, "") for slot in operation.slots}
+    arguments = arguments_of(question)
 
     def look_up() -> Found[Any]:
         seconds = question.seconds_left()
@@ -165,13 +190,16 @@ def look_up_operation(question: Question) -> Result:
     try:
         found = _somebodys(question, operation, arguments, look_up) if _is_somebodys(operation) else look_up()
     except attempts.TooManyAttempts:
-        return Result(Turn.State.VERIFICATION_REQUIRED, TOO_MANY_TRIES, were_wrong=True)
+        return Result(Turn.State.VERIFICATION_REQUIRED, TOO_MANY_TRIES, is_over=True)
     except lookups.Unavailable:
         return Result(Turn.State.UNAVAILABLE, NOT_REACHED)
     if found is None or found.value is None:
-        return Result(Turn.State.NO_MATCH, NOTHING_FOUND, were_wrong=True)
-    known = {name: value for name, value in found.value.items() if name not in _OWNER}
-    return action_of(question.intent).result(question, facts_of(receipt_of(found), **known))
+        return Result(Turn.State.NO_MATCH, NOTHING_FOUND, is_over=True)
+    return action_of(question.intent).result(question, facts_of(receipt_of(found), **_without_owner(found.value)))
+
+
+def _without_owner(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if name not in _OWNER}
 
 
 def _somebodys(

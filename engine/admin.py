@@ -12,6 +12,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from engine.models import Conversation, Example, Faq, Intent, Slot, Turn
 from integrations.connections import operations_of
 from integrations.models import Connector
+from integrations.providers.base import DefinedOperation
 from runtime.admin import PageAdmin, RecordAdmin, RowInline
 from runtime.display import ago, badge, counted
 
@@ -38,7 +39,7 @@ class IntentForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class ta
 
     asks = forms.ChoiceField(
         required=False,
-        label="Looks up",
+        label="Asks",
         widget=UnfoldAdminSelectWidget,
         help_text=(
             "What you have defined on a connector’s Endpoints page. What it has to be told is asked for by itself; its "
@@ -60,10 +61,9 @@ class IntentForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class ta
     def _choices(self) -> list[tuple[str, str]]:
         """Return what may be looked up, and what this intent looks up now, even where that is gone."""
         found = {
-            f"{connector.pk} {each.name}": f"{connector}: {each.label} ({', '.join(each.facts)})"
+            f"{connector.pk} {each.name}": f"{connector}: {each.label} ({_told(each)})"
             for connector in Connector.objects.filter(is_active=True)
             for each in operations_of(connector)
-            if each.is_read_only
         }
         mine = f"{self.instance.connector_id} {self.instance.operation}"
         if self.instance.connector_id and mine not in found:
@@ -71,19 +71,24 @@ class IntentForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class ta
         return list(found.items())
 
     def clean(self) -> dict[str, Any]:
-        """Ask what is looked up where the action is that."""
+        """Want to know what is asked where the action is that."""
         values = super().clean() or self.cleaned_data
         if values.get("action") == Intent.Action.OPERATION and not values.get("asks") and "asks" not in self.errors:
-            self.add_error("asks", "Choose what is looked up. Define it on a connector’s Endpoints page first.")
+            self.add_error("asks", "Choose what is asked. Define it on a connector’s Endpoints page first.")
         return values
 
     def save(self, commit: bool = True) -> Intent:
-        """Keep what is looked up, or nothing where the action is another."""
+        """Keep what is asked, or nothing where the action is another."""
         is_asked = self.cleaned_data.get("action") == Intent.Action.OPERATION
         connector, _, name = (self.cleaned_data.get("asks") or "").partition(" ") if is_asked else ("", "", "")
         self.instance.connector_id, self.instance.operation = connector or None, name
         intent: Intent = super().save(commit)
         return intent
+
+
+def _told(operation: DefinedOperation) -> str:
+    facts = ", ".join(operation.facts) or "no facts"
+    return facts if operation.is_read_only else f"changes something, after a yes; {facts}"
 
 
 @admin.register(Intent)
@@ -118,8 +123,8 @@ class IntentAdmin(PageAdmin):
         if record.action != Intent.Action.OPERATION:
             return ""
         defined = operations_of(record.connector) if record.connector else []
-        is_there = any(each.name == record.operation and each.is_read_only for each in defined)
-        return "" if is_there else "It can’t be answered: what it looks up is no longer defined. Choose something else."
+        is_there = any(each.name == record.operation for each in defined)
+        return "" if is_there else "It can’t be answered: what it asks is no longer defined. Choose something else."
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Intent | None = None) -> dict[str, Any]:
         """Suggest a name for a new intent; an existing one keeps its own, as answers and logs carry it."""

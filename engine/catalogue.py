@@ -34,6 +34,8 @@ class KnownOperation:
 
     connector_id: uuid.UUID
     name: str
+    label: str
+    changes: bool
     slots: tuple[SlotSpec, ...]
     facts: tuple[str, ...]
 
@@ -139,13 +141,12 @@ def _known_intent(row: Intent, slots: Sequence[SlotSpec]) -> KnownIntent:
 def _known_operation(row: Intent) -> KnownOperation | None:
     if row.action != Intent.Action.OPERATION or row.connector is None:
         return None
-    defined = (each for each in operations_of(row.connector) if each.name == row.operation and each.is_read_only)
-    found = next(defined, None)
+    found = next((each for each in operations_of(row.connector) if each.name == row.operation), None)
     if found is None:
         return None
     asked = found.arguments.get("properties", {})
     slots = tuple(SlotSpec(name, kind_of(name), schema.get("description") or name) for name, schema in asked.items())
-    return KnownOperation(row.connector.pk, found.name, slots, found.facts)
+    return KnownOperation(row.connector.pk, found.name, found.label, not found.is_read_only, slots, found.facts)
 
 
 def kind_of(argument: str) -> str:

@@ -21,7 +21,7 @@ class Intent(models.Model):
         STOCK = "stock", "Look up stock"
         FAQ = "faq", "Answer from the FAQs"
         TEXT = "text", "Answer with the text below"
-        OPERATION = "operation", "Look up what you have defined of a system"
+        OPERATION = "operation", "Ask a system what you have defined there"
 
     name = models.SlugField(max_length=64, unique=True)
     label = models.CharField(max_length=120, help_text="What people see when it is suggested.")
@@ -141,3 +141,24 @@ class Turn(models.Model):
 
     def __str__(self) -> str:
         return self.prompt[:60]
+
+
+class Confirmation(models.Model):
+    """Something that changes a system, and that a visitor said yes to; a delivery does it.
+
+    `id` is that of the question they answered. `arguments` is what the operation is told, `told` what the system said
+    when it was done.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="confirmations")
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="+")
+    operation = models.CharField(max_length=40)
+    label = models.CharField(max_length=80)
+    arguments = models.JSONField(default=dict)
+    told = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=db_now)
+    done_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.label

@@ -2,7 +2,7 @@
 
 from django.db.models import Q
 
-from engine.models import Conversation, Turn
+from engine.models import Confirmation, Conversation, Turn
 from runtime import personal
 from runtime.personal import Person
 
@@ -16,12 +16,14 @@ def _conversations_forget(who: Person) -> int:
         ids |= set(Turn.objects.filter(said).values_list("conversation", flat=True))
     if (told := who.mentioned_in("slots")) is not None:
         ids |= set(Conversation.objects.filter(told).values_list("pk", flat=True))
+    if (confirmed := who.mentioned_in("arguments", "told")) is not None:
+        ids |= set(Confirmation.objects.filter(confirmed).values_list("conversation", flat=True))
     return personal.remove(Conversation.objects.all(), ids)
 
 
 def register() -> None:
     """Register every table of this room."""
     personal.register("engine.Conversation", "conversations", _conversations_forget)
-    personal.harmless("goes with its conversation", "engine.Turn")
+    personal.harmless("goes with its conversation", "engine.Turn", "engine.Confirmation")
     written = "what people here wrote as answers"
     personal.harmless(written, "engine.Intent", "engine.Example", "engine.Slot", "engine.Faq")

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db import transaction
 
-from engine import catalogue, conversations
-from engine.actions import Question, Result, SecondsLeft, action_of
+from engine import catalogue, confirmations, conversations
+from engine.actions import Question, Result, SecondsLeft, action_of, arguments_of, change_result
 from engine.answers import Answer, Fact, Missing, Suggestion
-from engine.catalogue import Catalogue, KnownIntent
+from engine.catalogue import Catalogue, KnownIntent, SlotSpec
 from engine.conversations import Customer, Reading
 from engine.models import Conversation, Turn
 from engine.resolver import ANSWER_FROM, SUGGEST_FROM, LexicalResolver, Resolver
@@ -20,7 +20,12 @@ from runtime.clock import db_now
 NOT_UNDERSTOOD = "I'm not sure what you need. Did you mean one of these?"
 NO_MATCH = "Sorry, I can't help with that."
 
+NOT_DONE = "All right, nothing was done."
+
 resolver: Resolver = LexicalResolver()
+
+_A_YES = SlotSpec("confirmation", "confirmation", "")
+"""What is open while a question waits for its yes."""
 
 
 def question_ask(
@@ -66,6 +71,10 @@ class _Exchange:
         self.known = known
         self.pending = _pending(conversation, known, is_public=is_public)
         self.open_slots = conversations.open_slots(self.pending, conversation.slots, customer) if self.pending else []
+        # A yes or no is about the very last question: whatever else is said, it is asked anew.
+        self.asking = conversation.slots.pop(confirmations.ASKING, "")
+        if self.asking and self.pending and not self.open_slots:
+            self.open_slots = [_A_YES]
         self.reading = conversations.understand(
             prompt,
             pending=self.pending,
@@ -108,10 +117,25 @@ class _Exchange:
             resolver=resolver,
             seconds_left=seconds_left,
         )
-        result = action_of(intent).run(question)
-        if result.were_wrong:
+        changes = intent.operation is not None and intent.operation.changes
+        result = self._confirm(question) if changes else action_of(intent).run(question)
+        if result.is_over:
             self.conversation.slots = conversations.without(slots, intent)
-        return result, []
+        return result, [Missing(_A_YES.name, result.text)] if result.state == Turn.State.NEEDS_INPUT else []
+
+    def _confirm(self, question: Question) -> Result:
+        """Do what changes something if the visitor says yes to just that; else ask."""
+        intent, arguments = question.intent, arguments_of(question)
+        agreed = confirmations.agreed_id(self.asking, intent, arguments)
+        if agreed and confirmations.is_no(self.prompt):
+            return Result(Turn.State.ANSWERED, NOT_DONE, is_over=True)
+        if agreed and confirmations.is_yes(self.prompt):
+            row = confirmations.confirmation_make(
+                id=agreed, conversation=self.conversation, intent=intent, arguments=arguments
+            )
+            return change_result(question, *confirmations.wait_for(row, question.seconds_left()))
+        self.conversation.slots[confirmations.ASKING] = confirmations.asked(intent, arguments)
+        return Result(Turn.State.NEEDS_INPUT, confirmations.question(intent, arguments))
 
     def _fill(self, intent: KnownIntent) -> dict[str, str]:
         """Return what is known for an intent now: what this prompt tells goes before what earlier ones told."""

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from django.db import transaction
 
-from integrations import erasures, metrics, outbox, retries
+from integrations import erasures, metrics, outbox, retries, subjects
 from integrations.calls import CallLog
 from integrations.erasures import erase as erase
 from integrations.models import Connector, ConnectorState, Delivery
@@ -18,7 +18,7 @@ from integrations.providers.base import Confirmer, Contact, Kind, Outcome
 from integrations.providers.registry import class_of
 from integrations.resending import send_again as send_again
 from integrations.resending import send_again_all as send_again_all
-from integrations.settling import UNANSWERED_WAIT, give_back, supersede_older
+from integrations.settling import UNANSWERED_WAIT, give_back, may_harm_twice, supersede_older
 from integrations.settling import put_back as put_back
 from integrations.settling import recover_lapsed as recover_lapsed
 from runtime import turns
@@ -52,6 +52,7 @@ class Results:
         self._delivered: list[Delivery] = []
         self._accepted: dict[tuple[str, float], list[Delivery]] = defaultdict(list)
         self._values: dict[uuid.UUID, tuple[Delivery, dict[str, Any]]] = {}
+        self._done: dict[uuid.UUID, Mapping[str, Any]] = {}
         self._failure: errors.ProviderError | None = None
         self._pause = ""
         self._held: errors.Held | None = None
@@ -63,6 +64,8 @@ class Results:
         if outcome.kind == "delivered":
             delivery.external_id = outcome.external_id or delivery.external_id
             self._delivered.append(delivery)
+            if outcome.told is not None:
+                self._done[delivery.pk] = outcome.told
         elif outcome.kind == "accepted" and issubclass(self._provider, Confirmer):
             self._accept(delivery, outcome, self._provider.confirm_within_seconds)
         else:
@@ -75,7 +78,7 @@ class Results:
             delivery.job_item = (outcome.item or str(delivery.subject_id))[:120]
         if self._now - (delivery.accepted_at or self._now) > timedelta(seconds=longest):
             told = {"reason": "not_confirmed", "vendor_words": scrub_text(outcome.words)[:500]}
-            self._put(delivery, State.NEEDS_YOU, unanswered_at=self._unanswered_at(), **told)
+            self._put(delivery, State.NEEDS_YOU, unanswered_at=self._unanswered_at(delivery), **told)
         else:
             after = min(max(outcome.after or 0.0, _SOONEST_CHECK), _LATEST_CHECK)
             self._accepted[outcome.job[:200], after].append(delivery)
@@ -86,17 +89,17 @@ class Results:
             refused=outcome.kind == "rejected", tries=delivery.tries, policy=self._policy, retry_after=outcome.after
         )
         unanswered_at, wait = delivery.unanswered_at, timedelta(0)
-        if outcome.kind == "unknown" and self._unanswered_at():
-            unanswered_at, wait = self._unanswered_at(), UNANSWERED_WAIT
+        if outcome.kind == "unknown" and self._unanswered_at(delivery):
+            unanswered_at, wait = self._unanswered_at(delivery), UNANSWERED_WAIT
         if isinstance(step, retries.AskPerson):
             self._put(delivery, State.NEEDS_YOU, unanswered_at=unanswered_at, **told)
         else:
             due_at = self._now + max(step.after, wait)
             self._put(delivery, State.WAITING, unanswered_at=unanswered_at, due_at=due_at, **told)
 
-    def _unanswered_at(self) -> datetime | None:
+    def _unanswered_at(self, delivery: Delivery) -> datetime | None:
         """Return now, where it matters that a try may have had its effect without our knowing."""
-        return None if self._provider.effect == "upsert" else self._now
+        return self._now if may_harm_twice(self._connector, delivery.operation) else None
 
     def failed_whole(self, batch: Sequence[Delivery], error: errors.ProviderError) -> None:
         """Note an error that met every delivery of a request."""
@@ -152,6 +155,10 @@ class Results:
                 self._calls.save()
             call_id = self._calls.rows[-1].pk if self._calls and self._calls.rows else None
             called = {} if call_id is None else {"call_id": call_id}
+            # Also where somebody has taken it over meanwhile: it is done, and must not be done once more.
+            for delivery in self._delivered:
+                if delivery.pk in self._done:
+                    subjects.note_done(delivery.subject_kind, delivery.subject_id, self._done[delivery.pk])
             overtaken = [*self._save_delivered(called), *self._save_accepted(called)]
             for delivery, values in self._values.values():
                 if not _settle(delivery, {**values, **called}):

@@ -141,7 +141,12 @@ def samples_of(endpoint: Endpoint) -> list[str]:
 def _initial(endpoint: Endpoint) -> dict[str, Any]:
     stored = endpoint.stored()
     rows = {name: list(getattr(endpoint, name)) for name in ("query", "body", "answer")}
-    return {**stored, **rows, "missing_status": " ".join(map(str, endpoint.missing_status))}
+    return {
+        **stored,
+        **rows,
+        "arguments": endpoint.arguments,
+        "missing_status": " ".join(map(str, endpoint.missing_status)),
+    }
 
 
 def _left_out(endpoint: Endpoint) -> set[str]:

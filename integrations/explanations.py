@@ -1,7 +1,7 @@
 """Plain words for what happened to a delivery: what, to what, why, what to do."""
 
 from integrations.models import Delivery
-from integrations.outbox import ERASE
+from integrations.outbox import CALL, ERASE
 from integrations.providers.registry import PROVIDERS, class_of
 
 State = Delivery.State
@@ -32,6 +32,10 @@ _REASONS: dict[str, tuple[str, str]] = {
     "not_confirmed": (
         "{vendor} accepted it and has not said since whether it worked{said}",
         "Look for the lead there; press “Send again” if it is missing.",
+    ),
+    "change_unanswered": (
+        "{vendor} did not answer, so it may have been done or not",
+        "Look there; press “Send again” only if it was not done.",
     ),
     "no_answer": ("{vendor} did not answer in time", "It is tried again by itself."),
     "retry_later": ("{vendor} had a problem of its own{said}", "It is tried again by itself."),
@@ -141,6 +145,8 @@ def _may_arrive_twice(delivery: Delivery) -> bool:
 
 
 def _effect(delivery: Delivery) -> str:
+    if delivery.operation == CALL:
+        return "call"
     provider = class_of(delivery.connector)
     return "keyed" if provider.has_idempotency_key else provider.effect
 
@@ -151,4 +157,5 @@ _SILENT_ADVICE = {
     "search_then_create": "A minute later we look there first, so that it does not arrive twice.",
     "keyed": "It is tried again by itself, under the same number, so that it does not arrive twice.",
     "at_least_once": _TWICE,
+    "call": "It is tried again only where that can do no harm; else you are asked.",
 }

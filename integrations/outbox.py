@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from integrations.models import Delivery
 
 ERASE = "erase"
+CALL = "call"
+"""Something an administrator has defined is to be done; the subject says what, and with which arguments."""
 _UNDER_WAY = ["sending", "confirming"]
 _OPEN = ["waiting", "needs_you"]
 

@@ -8,14 +8,15 @@ from datetime import datetime
 from django.db.models import Max
 
 from integrations import deliveries, erasures, subjects, subscriptions
+from integrations.connections import operations_of
 from integrations.mappings import mapped_fields
 from integrations.models import Connector, Delivery
-from integrations.outbox import ERASE, LeftOut
+from integrations.outbox import CALL, ERASE, LeftOut
 from integrations.parcels import Parcel
 from integrations.providers import errors
 from integrations.providers.base import Contact, Outcome, Provider
 from integrations.providers.registry import class_of
-from integrations.settling import UNANSWERED_WAIT
+from integrations.settling import UNANSWERED_WAIT, may_harm_twice
 from runtime import secrets
 from runtime.clock import db_now
 
@@ -47,13 +48,16 @@ class Packer:
         """Return a parcel of deliveries of one operation, or None where none of them can be sent."""
         told, unanswered = self._told(batch), self._unanswered(batch)
         parcel, results = Parcel(), deliveries.Results(self._connector)
-        contacts = (
-            self._erased(batch, told, results) if batch[0].operation == ERASE else self._leads(batch, told, results)
-        )
+        pack = {ERASE: self._erased, CALL: self._confirmed}.get(batch[0].operation, self._leads)
+        contacts = pack(batch, told, results)
         for delivery in batch:
             if (contact := contacts.get(delivery.pk)) is None:
                 continue
             at = unanswered.get(delivery.subject_id)
+            if at and delivery.operation == CALL and delivery.tries and not self._is_repeatable(contact):
+                # Nobody knows whether it was done; who presses "Send again" has looked, and that begins anew.
+                results.ask_person(delivery, "change_unanswered")
+                continue
             if at and at + UNANSWERED_WAIT > db_now():
                 results.postpone(delivery, at + UNANSWERED_WAIT)
                 continue
@@ -64,11 +68,29 @@ class Packer:
                     contact,
                     external_id=told[delivery.subject_id].external_id,
                     may_exist=at is not None,
-                    idempotency_key=f"{delivery.pk}-{delivery.revision}",
+                    idempotency_key=_idempotency_key(delivery),
                 ),
             )
         results.save()
         return parcel if parcel.deliveries else None
+
+    def _confirmed(
+        self, batch: Sequence[Delivery], told: Mapping[uuid.UUID, Told], results: deliveries.Results
+    ) -> dict[uuid.UUID, Contact]:
+        """Return what somebody has confirmed and is not done yet, as it was confirmed."""
+        loaded = subjects.load(batch[0].subject_kind, {pk: known.revision for pk, known in told.items()})
+        found = {}
+        for delivery in batch:
+            if (subject := loaded.get(delivery.subject_id)) is None:
+                results.cancel(delivery, "subject_gone")
+            else:
+                delivery.revision = subject.revision
+                found[delivery.pk] = subject.contact
+        return found
+
+    def _is_repeatable(self, contact: Contact) -> bool:
+        defined = operations_of(self._connector)
+        return any(each.is_repeatable for each in defined if each.name == contact.values["operation"])
 
     def _leads(
         self, batch: Sequence[Delivery], told: Mapping[uuid.UUID, Told], results: deliveries.Results
@@ -142,7 +164,7 @@ class Packer:
 
     def _unanswered(self, batch: Sequence[Delivery]) -> dict[uuid.UUID, datetime]:
         """Return when a try for a subject last went unanswered, of those that none was answered after."""
-        if self._provider.effect == "upsert":
+        if not may_harm_twice(self._connector, batch[0].operation):
             return {}
         ids = [delivery.subject_id for delivery in batch]
         rows = Delivery.objects.filter(connector=self._connector, subject_id__in=ids, operation=batch[0].operation)
@@ -150,3 +172,8 @@ class Packer:
         unanswered = rows.exclude(state__in=[State.DELIVERED, State.SUPERSEDED]).exclude(unanswered_at=None)
         found = dict(unanswered.values_list("subject_id").annotate(Max("unanswered_at")))
         return {pk: at for pk, at in found.items() if pk not in delivered or delivered[pk] < at}
+
+
+def _idempotency_key(delivery: Delivery) -> str:
+    """Return what a state is called, the same for each of its tries; what was confirmed has one state."""
+    return str(delivery.subject_id) if delivery.operation == CALL else f"{delivery.pk}-{delivery.revision}"

@@ -1,20 +1,21 @@
 """What a drainer puts on the wire: deliveries that go into one request, or a question about what a vendor works on."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from integrations.connections import PATIENCE_SECONDS
 from integrations.egress import TOTAL_SECONDS
 from integrations.models import Delivery
-from integrations.outbox import ERASE
+from integrations.outbox import CALL, ERASE
 from integrations.providers import errors
 from integrations.providers.base import (
     Confirmer,
     Contact,
     ContactEraser,
     ContactSink,
+    Operations,
     Outcome,
     Provider,
     SubscriberSink,
@@ -101,9 +102,18 @@ class Parcel:
             return provider.upsert(self.contacts)
         if self.operation == SUBSCRIBE and isinstance(provider, SubscriberSink):
             return follow_consent(provider, self.contacts)
+        if self.operation == CALL and isinstance(provider, Operations):
+            return [_called(provider, contact) for contact in self.contacts]
         if self.operation == ERASE and isinstance(provider, ContactEraser):
             return [provider.erase(contact) for contact in self.contacts]
         raise errors.Unsupported(f"{provider.name} has no operation {self.operation!r}.")
+
+
+def _called(provider: Operations, contact: Contact) -> Outcome:
+    """Do what a confirmed subject says: `{"operation", "arguments"}`."""
+    values = contact.values
+    told = provider.call(values["operation"], values["arguments"], contact.idempotency_key)
+    return Outcome.delivered(told=told if isinstance(told, Mapping) else {})
 
 
 @dataclass

@@ -20,6 +20,14 @@ UNANSWERED_WAIT = timedelta(seconds=2 * TOTAL_SECONDS)
 """How long a vendor has for what it was sent without an answer, before it may be sent again or looked for."""
 
 
+def may_harm_twice(connector: Connector, operation: str) -> bool:
+    """Tell whether it matters that a try may have had its effect without our knowing.
+
+    What an administrator defined says for itself whether it does (`DefinedOperation.is_repeatable`).
+    """
+    return operation == outbox.CALL or class_of(connector).effect != "upsert"
+
+
 def give_back(delivery: Delivery, state: State = State.WAITING, **values: Any) -> bool:
     """Let a claimed delivery wait again, for its time or a person; False where somebody has claimed it since.
 
@@ -52,11 +60,11 @@ def put_back(batch: Iterable[Delivery]) -> None:
 def recover_lapsed(connector: Connector) -> None:
     """Let deliveries wait again whose sender vanished; the call may have had its effect, so it counts as a try."""
     policy, now = retries.Policy.of(connector.retry_policy), db_now()
-    told: dict[str, Any] = {"reason": "sender_vanished"}
-    due_at = now
-    if class_of(connector).effect != "upsert":
-        told["unanswered_at"], due_at = now, now + UNANSWERED_WAIT
     for delivery in Delivery.objects.filter(connector=connector).lapsed(now):
+        told: dict[str, Any] = {"reason": "sender_vanished"}
+        due_at = now
+        if may_harm_twice(connector, delivery.operation):
+            told["unanswered_at"], due_at = now, now + UNANSWERED_WAIT
         tries = delivery.tries + 1
         if isinstance(retries.next_step(refused=False, tries=tries, policy=policy), retries.AskPerson):
             give_back(delivery, State.NEEDS_YOU, settled_at=now, tries=tries, **told)

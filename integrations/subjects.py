@@ -65,14 +65,27 @@ Namesakes = Callable[[Mapping[str, Any]], Sequence[uuid.UUID]]
 """What a vendor finds somebody by (as `Contact.values`) → the ids of the subjects it would find by it."""
 
 
+Done = Callable[[uuid.UUID, Mapping[str, Any]], None]
+"""Subject id, what the vendor said: it is done, written in the transaction that settles its delivery."""
+
+
 _loaders: dict[str, Loader] = {}
+_done: dict[str, Done] = {}
 _namesakes: dict[str, Namesakes] = {}
 _surveyors: dict[str, Surveyor] = {}
 
 
-def register(kind: str, loader: Loader, surveyor: Surveyor | None = None, namesakes: Namesakes | None = None) -> None:
-    """Say how subjects of `kind` are loaded, gone through and found; called from `AppConfig.ready`."""
+def register(
+    kind: str,
+    loader: Loader,
+    surveyor: Surveyor | None = None,
+    namesakes: Namesakes | None = None,
+    done: Done | None = None,
+) -> None:
+    """Say how subjects of `kind` are loaded, gone through, found and ended; called from `AppConfig.ready`."""
     _loaders[kind] = loader
+    if done is not None:
+        _done[kind] = done
     if namesakes is not None:
         _namesakes[kind] = namesakes
     if surveyor is not None:
@@ -82,6 +95,12 @@ def register(kind: str, loader: Loader, surveyor: Surveyor | None = None, namesa
 def load(kind: str, told: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, Loaded]:
     """Load subjects of one kind, each with what happened since the revision that was told last."""
     return _loaders[kind](told)
+
+
+def note_done(kind: str, subject_id: uuid.UUID, told: Mapping[str, Any]) -> None:
+    """Tell the app that owns a kind that what a subject asked for is done."""
+    if kind in _done:
+        _done[kind](subject_id, told)
 
 
 def surveyor(kind: str) -> Surveyor:

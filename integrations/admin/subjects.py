@@ -24,7 +24,7 @@ def subject_names(rows: Iterable[Delivery]) -> dict[uuid.UUID, str]:
 
 def _name(values: Mapping[str, Any]) -> str:
     return " ".join(filter(None, (values.get("first_name"), values.get("last_name")))) or str(
-        values.get("email") or values.get("phone") or ""
+        values.get("name") or values.get("email") or values.get("phone") or ""
     )
 
 

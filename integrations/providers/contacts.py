@@ -74,11 +74,12 @@ class Outcome:
     after: float | None = None
     job: str = ""
     item: str = ""
+    told: Mapping[str, Any] | None = None
 
     @classmethod
-    def delivered(cls, external_id: str = "") -> "Outcome":
-        """The vendor has it."""
-        return cls("delivered", external_id=external_id)
+    def delivered(cls, external_id: str = "", told: Mapping[str, Any] | None = None) -> "Outcome":
+        """The vendor has it; `told` is what it said to something that was to be done by name."""
+        return cls("delivered", external_id=external_id, told=told)
 
     @classmethod
     def accepted(cls, job: str, check_after: float, item: str = "") -> "Outcome":

@@ -145,6 +145,8 @@ class Endpoint:
             **{name: getattr(self, name) for name in (*_TEXTS, "effect", "has_personal_address")},
             **{name: [row.stored() for row in getattr(self, name)] for name in _ROWS},
             **{name: dict(getattr(self, name)) for name in _PAIRS},
+            # PostgreSQL keeps no order in an object, and it is the order in which one is asked.
+            "arguments": [[name, words] for name, words in self.arguments.items()],
             "missing_status": list(self.missing_status),
             "fields": [{"name": f.name, "type": f.type, "is_required": f.is_required} for f in self.fields],
         }
@@ -317,8 +319,12 @@ def _rows(stored: Any) -> tuple[Row, ...]:
 
 
 def _pairs(stored: Any) -> dict[str, str]:
-    pairs = stored.items() if isinstance(stored, Mapping) else ()
+    pairs = stored.items() if isinstance(stored, Mapping) else (each for each in _list(stored) if _is_pair(each))
     return {name: text for name, text in pairs if isinstance(name, str) and isinstance(text, str)}
+
+
+def _is_pair(stored: Any) -> bool:
+    return isinstance(stored, list) and len(stored) == 2
 
 
 def _list(stored: Any) -> list[Any]:

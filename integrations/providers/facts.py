@@ -187,5 +187,7 @@ class DefinedOperation:
     label: str
     arguments: Mapping[str, Any]
     is_read_only: bool = False
+    is_repeatable: bool = False
+    """Whether it does no harm to send a change again of which nobody knows whether it was made."""
     facts: tuple[str, ...] = ()
     """Names of what its answer tells, as far as they are known beforehand."""

@@ -112,12 +112,9 @@ def test_a_visitors_session_decides_whose_it_is(bot, connector, monkeypatch):
     assert ask(bot, "R-1001 anna@example.com", after=first, customer=eve).state == "no_match"
 
 
-@pytest.mark.parametrize("operation", ["announce_return", "nosuch"])
-def test_what_changes_something_or_is_gone_is_never_done(bot, sandbox, connector, operation):
-    intent_for(connector, operation)
-    answer = ask(bot, "When are you open")
-    assert answer.state == "unavailable"
-    assert sandbox.rows("rest", "returns") == []
+def test_what_is_gone_is_not_asked(bot, connector):
+    intent_for(connector, "nosuch")
+    assert ask(bot, "When are you open").state == "unavailable"
 
 
 def test_a_system_that_is_down_is_said_to_be(bot, sandbox, connector):
@@ -141,8 +138,8 @@ def test_an_intent_is_given_an_operation_in_the_admin(client, connector):
     form = {"label": "Open", "name": "open", "action": "operation", "is_active": "on", "answer": ""}
     inlines = {f"{name}-{count}": "0" for name in ("examples", "slots") for count in ("TOTAL_FORMS", "INITIAL_FORMS")}
     address = "/admin/engine/intent/add/"
-    assert "Choose what is looked up" in client.post(address, {**form, **inlines}).content.decode()
-    wrong = client.post(address, {**form, **inlines, "asks": f"{connector.pk} announce_return"})
+    assert "Choose what is asked" in client.post(address, {**form, **inlines}).content.decode()
+    wrong = client.post(address, {**form, **inlines, "asks": f"{connector.pk} nosuch"})
     assert wrong.status_code == 200
     right = client.post(address, {**form, **inlines, "asks": f"{connector.pk} opening_hours"})
     assert right.status_code == 302

@@ -216,6 +216,7 @@ class _Operations(_Rest, Operations):
                 each.label,
                 _schema(each),
                 is_read_only=not USES[each.use].changes,
+                is_repeatable=each.effect == "upsert" or bool(each.idempotency_header),
                 facts=tuple(row.field for row in each.answer),
             )
             for each in named

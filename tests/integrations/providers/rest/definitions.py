@@ -85,7 +85,7 @@ READ: dict[str, Any] = {
     "query": [{"field": "town", "source": "town"}],
     "record": "stores",
     "answer": [{"field": "street", "source": "street"}, {"field": "hours", "source": "opening_hours"}],
-    "arguments": {"town": "Which town are you in?"},
+    "arguments": [["town", "Which town are you in?"]],
 }
 WRITE: dict[str, Any] = {
     "name": "announce_return",
@@ -95,7 +95,7 @@ WRITE: dict[str, Any] = {
     "path": "/v1/returns",
     "body": [{"field": "order_number", "source": "order_number"}, {"field": "reason", "source": "reason"}],
     "answer": [{"field": "return_id", "source": "id"}],
-    "arguments": {"order_number": "Which order is it?", "reason": "Why does it come back?"},
+    "arguments": [["order_number", "Which order is it?"], ["reason", "Why does it come back?"]],
     "idempotency_header": "Idempotency-Key",
 }
 EVERY = [LEAD, LEAD_UPDATE, ERASE, STOCK, ORDER, CUSTOMER, READ, WRITE]
