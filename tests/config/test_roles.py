@@ -15,6 +15,7 @@ from gateway.models import User
 from gateway.roles import ADMINISTRATOR, ANALYST, CONNECTOR_MANAGER, ROLES, VIEWER
 from tests.config.admin_rows import HOSTILE, hostile_rows
 from tests.factories import ConnectorFactory, UserFactory
+from tests.integrations.providers.rest.definitions import STOCK, config
 
 pytestmark = pytest.mark.django_db
 
@@ -101,6 +102,12 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         press__pause={A, M},
         press__resume={A, M},
         url__integrations_connector_try={A, M},
+        url__integrations_endpoint_list={A, M},
+        url__integrations_endpoint_pick={A, M},
+        url__integrations_endpoint_address={A, M},
+        url__integrations_endpoint_new={A, M},
+        url__integrations_endpoint_change={A, M},
+        url__integrations_endpoint_remove={A, M},
     ),
     "integrations.Sync": edited(
         {A, M, V},
@@ -172,8 +179,21 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
 }
 
 # How an address beyond the usual five is tried: method, what it is about, what is sent.
+
+
+def _defining() -> Any:
+    """Return a connector whose endpoints are defined in the admin, with one."""
+    return ConnectorFactory(provider="rest", config=config(STOCK)).pk
+
+
 CALLS: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
     "integrations_connector_try": ("post", lambda row: (), {}),
+    "integrations_endpoint_list": ("get", lambda row: (_defining(),), {}),
+    "integrations_endpoint_pick": ("get", lambda row: (_defining(),), {}),
+    "integrations_endpoint_address": ("post", lambda row: (_defining(),), {}),
+    "integrations_endpoint_new": ("get", lambda row: (_defining(),), {"use": "order"}),
+    "integrations_endpoint_change": ("get", lambda row: (_defining(), "stock"), {}),
+    "integrations_endpoint_remove": ("post", lambda row: (_defining(), "stock"), {}),
     "integrations_sync_figures": ("get", lambda row: (row.pk,), {}),
     "integrations_sync_cause": ("post", lambda row: (row.pk, "send_again"), {"reason": "refused"}),
     "gateway_client_new_key": ("get", lambda row: (row.pk,), {}),
