@@ -145,6 +145,20 @@ CREDENTIALS = [
         "if True)",
     ),
     Off.by_one_change(
+        "a browser keeps from a page what its credential is not for",
+        "tests/browser/test_cross_origin_browser.py",
+        "gateway/cors.py",
+        'return caller.kind != "secret" and origin in caller.client.origins',
+        "return True",
+    ),
+    Off.by_one_change(
+        "a page captures with what it is listed for",
+        "tests/browser/test_cross_origin_browser.py",
+        "gateway/ways.py",
+        "        _check_listed_page(http, caller)\n",
+        "        _expose(caller)\n        raise Problem(403, 'origin_not_allowed', '', '')\n",
+    ),
+    Off.by_one_change(
         "a page reads only what its own credential is for",
         "tests/gateway/test_cors.py",
         "gateway/cors.py",
