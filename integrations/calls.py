@@ -1,5 +1,7 @@
 """The log of calls: what went to a vendor and what came back, without secrets and personal data."""
 
+import re
+from collections.abc import Collection
 from urllib.parse import parse_qsl, urlsplit
 
 from integrations.models import Call, Connector
@@ -29,8 +31,13 @@ class CallLog:
         request_body: bytes = b"",
         reply: Reply | None = None,
         failure: ProviderError | None = None,
+        personal: Collection[str] = (),
     ) -> Call:
-        """Note one request; bodies and address are scrubbed and cut before they are kept."""
+        """Note one request; bodies and address are scrubbed and cut before they are kept.
+
+        What stands under the names in `personal` is left out of bodies, too.
+        """
+        also = frozenset(re.sub(r"[^a-z0-9]", "", name.lower()) for name in personal)
         row = Call(
             connector=self.connector,
             purpose=purpose[:32],
@@ -40,8 +47,8 @@ class CallLog:
             status=reply.status if reply else failure.status if failure else None,
             error=scrub_text(f"{failure.code}: {failure.words}")[:300] if failure else "",
             duration_ms=round(duration_ms, 1),
-            request_body=scrub_body(request_body, _BODY_CHARACTERS),
-            response_body=scrub_body(reply.body, _BODY_CHARACTERS) if reply else "",
+            request_body=scrub_body(request_body, _BODY_CHARACTERS, also),
+            response_body=scrub_body(reply.body, _BODY_CHARACTERS, also) if reply else "",
         )
         self.rows.append(row)
         return row

@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -266,6 +266,7 @@ class Session:
         items: int = 1,
         max_bytes: int = 1_000_000,
         logged_path: str = "",
+        personal: Collection[str] = (),
     ) -> Reply:
         """Send one request and return the reply, whatever its status; after a 401 once more with a renewed credential.
 
@@ -277,7 +278,8 @@ class Session:
         def send() -> Reply:
             sent = {**_standing_headers(content_type), **(headers or {}), **self._authorise()}
             request = _request(method, url, sent, content)
-            return self._logged(request, purpose, items, content, max_bytes, logged_path)
+            shown = {"url": self._shown(request.url, logged_path), "personal": personal}
+            return self._logged(request, purpose, items, content, max_bytes, shown)
 
         reply = send()
         if reply.status == 401 and self._renew is not None and self._renew():
@@ -297,7 +299,13 @@ class Session:
             raise errors.EgressDenied("A request's path must be percent-encoded.") from err
 
     def _logged(
-        self, request: httpx2.Request, purpose: str, items: int, content: bytes, max_bytes: int, logged_path: str
+        self,
+        request: httpx2.Request,
+        purpose: str,
+        items: int,
+        content: bytes,
+        max_bytes: int,
+        shown: Mapping[str, Any],
     ) -> Reply:
         started = time.perf_counter()
         reply: Reply | None = None
@@ -311,12 +319,12 @@ class Session:
             self._calls.record(
                 purpose=purpose,
                 method=request.method,
-                url=self._shown(request.url, logged_path),
                 items=items,
                 request_body=content,
                 duration_ms=(time.perf_counter() - started) * 1000,
                 reply=reply,
                 failure=failure,
+                **shown,
             )
         return reply
 

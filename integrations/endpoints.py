@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -221,6 +221,7 @@ class _Unsent:
         items: int = 1,
         max_bytes: int = 1_000_000,
         logged_path: str = "",
+        personal: Collection[str] = (),
     ) -> Reply:
         query = "".join(f"\n  ?{name} = {value}" for name, value in (params or {}).items())
         named = "".join(f"\n{name}: {value}" for name, value in (headers or {}).items())

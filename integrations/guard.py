@@ -1,7 +1,7 @@
 """Stands before every request to a vendor: its quota and its breaker, whoever calls."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import structlog
@@ -58,6 +58,7 @@ class GuardedSession:
         items: int = 1,
         max_bytes: int = 1_000_000,
         logged_path: str = "",
+        personal: Collection[str] = (),
     ) -> Reply:
         """Send one request when it is allowed. Raises: errors.Held, and what the session raises."""
         self._await_turn()
@@ -75,6 +76,7 @@ class GuardedSession:
                 items=items,
                 max_bytes=max_bytes,
                 logged_path=logged_path,
+                personal=personal,
             )
         except errors.OutcomeUnknown:
             if self._counts_silence:

@@ -5,7 +5,7 @@ A provider translates, nothing more: dataclasses in, dataclasses out. It has no 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal, Protocol
 
@@ -159,10 +159,12 @@ class Session(Protocol):
         items: int = 1,
         max_bytes: int = 1_000_000,
         logged_path: str = "",
+        personal: Collection[str] = (),
     ) -> Reply:
         """Send one request and return the reply, whatever its status.
 
-        `logged_path` is what the log of calls shows in place of a path that may hold somebody's data.
+        `logged_path` is what the log of calls shows in place of a path that may hold somebody's data; under the names
+        in `personal` it leaves out what bodies hold, besides what it leaves out anyway.
 
         Raises: RetryLater (not sent), OutcomeUnknown (sent, no whole answer), EgressDenied.
         """

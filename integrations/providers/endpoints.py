@@ -1,7 +1,7 @@
 """An endpoint as an administrator defines it: the request, how its answer is read, what it is used for. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote, unquote
@@ -164,6 +164,14 @@ class Endpoint:
     def address(self, values: Mapping[str, Any]) -> str:
         """Return its path filled with values, each percent-encoded whole. Raises: Unfit."""
         return _PLACEHOLDER.sub(lambda found: _encoded(found[1], values), self.path)
+
+    def personal_names(self, sent: Collection[str]) -> set[str]:
+        """Return the names under which a body may hold something about a person, whatever the API calls it.
+
+        Of a change that is all that is `sent`, in the answer too, which often repeats it.
+        """
+        theirs = {name for row in self.answer if row.field in _PERSON for name in _WORD.findall(row.source)[-1:]}
+        return theirs | (set(sent) if USES[self.use].changes else set())
 
     def is_personal(self) -> bool:
         """Tell whether its address may hold something about a person."""

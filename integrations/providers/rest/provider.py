@@ -107,6 +107,7 @@ class _Rest(Provider):
             params=query,
             headers=headers,
             logged_path=endpoint.path,
+            personal=endpoint.personal_names(() if body is None else _names_in(body)),
         )
 
     def _look_up(self, use: str, name: str, asked: str) -> Mapping[str, Any] | None:
@@ -284,6 +285,15 @@ def _schema(endpoint: Endpoint) -> dict[str, Any]:
     """Return what an operation has to be told, as JSON Schema."""
     properties = {name: {"type": "string", "description": words} for name, words in endpoint.arguments.items()}
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _names_in(body: Any) -> set[str]:
+    """Return the names of everything in a body."""
+    if isinstance(body, list):
+        return {name for item in body for name in _names_in(item)}
+    if not isinstance(body, dict):
+        return set()
+    return set(body) | {name for item in body.values() for name in _names_in(item)}
 
 
 def _as_text(value: Any) -> str:

@@ -3,6 +3,8 @@
 import pytest
 
 from integrations import lookups
+from integrations.calls import CallLog
+from integrations.connections import open_provider
 from integrations.drain import drain
 from integrations.models import Call, ConnectorState, Delivery
 from integrations.providers import errors
@@ -10,8 +12,9 @@ from integrations.providers.base import Contact
 from leads.capture import lead_capture
 from leads.services import LeadData
 from tests.factories import ClientFactory
-from tests.integrations.providers.rest.definitions import ERASE, LEAD, ORDER, READ, STOCK, WRITE, config
+from tests.integrations.providers.rest.definitions import CUSTOMER, ERASE, LEAD, ORDER, READ, STOCK, WRITE, config
 from tests.integrations.providers.sandboxed import Faults, connector_to, provider_of
+from tests.integrations.providers.vendors import Vendor, says
 from tests.sandbox import REST_KEY
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +104,25 @@ def test_an_operation_is_told_just_what_it_names(sandbox, rest):
         ("opening_hours", True),
         ("announce_return", False),
     ]
+
+
+def test_what_an_api_calls_by_names_of_its_own_stays_out_of_the_log(sandbox, connector):
+    fields = {"email": "anna@example.com", "anfrage.text": "my knee hurts", "kunde": "Anna Berg", "namen[0].z": "Berg"}
+    calls = CallLog(connector)
+    written = open_provider(connector, calls).upsert([Contact("1", {}, fields)])
+    assert written[0].kind == "delivered"
+    rows = [{"field": "first_name", "source": "kunde.rufname"}, {"field": "email", "source": "email"}]
+    vendor = Vendor(
+        "rest",
+        says(200, {"items": [{"email": "anna@example.com", "kunde": {"rufname": "Anna", "nr": 7}}]}),
+        config=config({**CUSTOMER, "answer": rows}),
+    )
+    assert vendor.provider.customer("anna@example.com").first_name == "Anna"
+    shown = [f"{call.request_body} {call.response_body}" for call in (*calls.rows, *vendor.calls.rows)]
+    for words in shown:
+        assert not [told for told in ("knee", "Anna", "Berg", "anna@") if told in words]
+    assert "anfrage" in shown[0]
+    assert '"nr":7' in shown[1]
 
 
 class TestFaults(Faults):
