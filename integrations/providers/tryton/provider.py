@@ -4,6 +4,7 @@ Source: trytond 8.0.12 with the modules party, product, stock, sale and sale_opp
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
@@ -12,10 +13,12 @@ from integrations.providers import base
 from integrations.providers.base import Contact, Outcome, Page
 from integrations.providers.described import vendor_fields
 from integrations.providers.errors import Misconfigured, Refused
+from integrations.providers.polling import changes
+from integrations.providers.replies import garbled
 from integrations.providers.tryton import records
 from integrations.providers.tryton.records import LEAD, PARTY
-from integrations.providers.tryton.rest import Rest, garbled
-from integrations.providers.values import Record, text
+from integrations.providers.tryton.rest import Rest
+from integrations.providers.values import Record, part, text
 
 _LONGEST_KEY = 64
 _PAGE = 100
@@ -27,11 +30,7 @@ class TrytonForm(forms.Form):
     """What a Tryton connector must and may be told."""
 
     database = forms.CharField(max_length=64, help_text="The name that one chooses when signing in.")
-    warehouse = forms.CharField(
-        required=False,
-        max_length=64,
-        help_text="Its code or name, such as WH. Without it Tryton says 0 of every article, so stock isn't asked for.",
-    )
+    warehouse = forms.CharField(required=False, max_length=64, help_text="Code or name; without it stock isn't told.")
     company_id = forms.IntegerField(required=False, min_value=1, help_text="Empty: the company of the key's user.")
     kind = forms.ChoiceField(
         required=False,
@@ -50,6 +49,7 @@ class Tryton(
     base.CatalogSource,
     base.CustomerSource,
     base.SchemaSource,
+    base.ChangeSource,
 ):
     """Asks one database of a Tryton server, with the key of a user application."""
 
@@ -129,6 +129,21 @@ class Tryton(
                 return []
             raise
 
+    def since(self, cursor: str) -> base.Changes:
+        """Return what became of sales since then: Tryton tells nothing by itself."""
+        return changes(cursor, self._changed_last, self._changed)
+
+    def _changed_last(self) -> datetime | None:
+        asked: dict[str, Any] = {"limit": 1, "order": [["last_modified_at", "DESC"]]}
+        newest = self._tryton.search("sale.sale", [], ["last_modified_at"], purpose="changes", **asked)
+        return records.moment(newest[0].get("last_modified_at")) if newest else None
+
+    def _changed(self, since: datetime, place: str) -> tuple[list[base.VendorEvent], str]:
+        domain = [["last_modified_at", ">=", records.stamp(since)], ["id", ">", int(place or 0)]]
+        found = self._tryton.search("sale.sale", domain, records.CHANGED_FIELDS, purpose="changes", limit=_PAGE)
+        told = [event for sale in found for event in records.changed(sale, since)]
+        return told, str(found[-1]["id"]) if len(found) == _PAGE else ""
+
     def products(self, cursor: str = "") -> Page[base.Product]:
         """Return a hundred articles and where the next ones begin."""
         after = int(cursor) if cursor.isdecimal() and len(cursor) < 12 else 0
@@ -142,17 +157,16 @@ class Tryton(
         companies = self._tryton.search(
             "company.company", [["id", "=", company]], ["currency.code"], purpose="products", limit=1
         )
-        currency = text(records.related(companies[0], "currency").get("code")) if companies else ""
+        currency = text(part(companies[0], "currency.").get("code")) if companies else ""
         following = str(found[-1]["id"]) if len(found) == _PAGE else ""
         return Page([records.product(record, currency, is_counted=is_counted) for record in found], following)
 
     def customer(self, email: str) -> base.Customer | None:
         """Return the first party with an e-mail address."""
-        wanted = email.strip().lower()
-        asked = (records.by_email(wanted), records.PARTY_FIELDS)
-        found = self._tryton.search(PARTY, *asked, purpose="customer", limit=_MOST)
-        same = [party for party in found if wanted in records.values_of(party, "email")]
-        return records.customer(same[0]) if same and wanted else None
+        wanted, fields = email.strip().lower(), records.PARTY_FIELDS
+        found = self._tryton.search(PARTY, records.by_email(wanted), fields, purpose="customer", limit=_MOST)
+        same = (party for party in found if wanted in records.values_of(party, "email"))
+        return next(map(records.customer, same), None)
 
     def fields(self) -> list[base.VendorField]:
         """Read the fields of leads and, as `party.<name>`, of parties."""
@@ -168,9 +182,8 @@ class Tryton(
 
     def _upsert(self, contact: Contact) -> Outcome:
         party_id = self._party(contact)
-        if not self._makes_leads:
-            return Outcome.delivered(f"{PARTY}/{party_id}")
-        return Outcome.delivered(f"{LEAD}/{self._lead(contact, party_id)}")
+        written = f"{LEAD}/{self._lead(contact, party_id)}" if self._makes_leads else f"{PARTY}/{party_id}"
+        return Outcome.delivered(written)
 
     def _party(self, contact: Contact) -> int:
         found = self._parties(contact)
@@ -238,9 +251,8 @@ class Tryton(
         if lead.get("state") in {*records.OPEN, "cancelled"}:
             self._tryton.delete(LEAD, lead["id"], purpose="erase")
         else:
-            self._tryton.write(
-                LEAD, lead["id"], dict.fromkeys(("comment", "description", "reference")), purpose="erase"
-            )
+            emptied = dict.fromkeys(("comment", "description", "reference"))
+            self._tryton.write(LEAD, lead["id"], emptied, purpose="erase")
 
     @property
     def _makes_leads(self) -> bool:

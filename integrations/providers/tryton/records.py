@@ -1,6 +1,7 @@
 """Tryton's records in our terms: decimals and dates are objects, a relation's fields stand under `<name>.`. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -24,6 +25,7 @@ PARTY_FIELDS = (
     "identifiers.code",
     *(f"contact_mechanisms.{name}" for name in ("type", "value", "value_compact")),
 )
+CHANGED_FIELDS = ("number", "state", "shipment_state", "last_modified_at", "shipments.effective_date")
 LEAD_FIELDS = ("state", "comment")
 OPEN = {"lead", "opportunity"}
 
@@ -35,6 +37,8 @@ _STATUS = {
     # What left the warehouse; whether it has arrived Tryton doesn't know.
     "sent": "shipped",
 }
+_REACHED = {"shipped": "order.shipped", "cancelled": "order.cancelled"}
+_PARTS = ("year", "month", "day", "hour", "minute", "second", "microsecond")
 # What the lead itself says; a mapping writes nothing else there.
 OURS = {"party.email", "party.phone", "party.mobile", "party.fax", "party.code", "reference"}
 # Tryton gives these by itself where nothing is said.
@@ -68,7 +72,7 @@ def product(record: Record, currency: str, *, is_counted: bool) -> base.Product:
 
 def order(record: Record, shipments: Sequence[Record]) -> base.Order:
     """Return an order with its customer's address and its parcels."""
-    party, currency = related(record, "party"), related(record, "currency")
+    party, currency = part(record, "party."), part(record, "currency.")
     sent = [(text(shipment.get("shipping_reference")), text(shipment.get("state"))) for shipment in shipments]
     return base.Order(
         # A draft has no number yet.
@@ -77,8 +81,8 @@ def order(record: Record, shipments: Sequence[Record]) -> base.Order:
         record_id=f"sale.sale/{record['id']}",
         email=text(party.get("email")).strip().lower(),
         phone=text(party.get("phone")).replace(" ", ""),
-        placed_at=day(record.get("sale_date")),
-        expected_at=day(record.get("shipping_date")),
+        placed_at=moment(record.get("sale_date")),
+        expected_at=moment(record.get("shipping_date")),
         total=amount(record.get("total_amount")),
         currency=text(currency.get("code")),
         shipments=[base.Shipment(tracking_number, state=state) for tracking_number, state in sent if tracking_number],
@@ -172,21 +176,34 @@ def comment(known: str, enquiries: Sequence[base.Enquiry]) -> str:
     return "\n\n".join(filter(None, [known, *(line for line in told if line not in known)]))
 
 
-def related(record: Record, name: str) -> Record:
-    """Return the fields of a related record."""
-    return part(record, f"{name}.")
-
-
 def amount(value: Any) -> Decimal | None:
     """Return a decimal, which is `{"__class__": "Decimal", "decimal": "76.00"}`."""
     return number(value.get("decimal")) if isinstance(value, Mapping) else number(value)
 
 
-def day(value: Any) -> datetime | None:
-    """Return a day's beginning; a day is `{"__class__": "date", "year": 2026, "month": 11, "day": 26}`."""
-    if not isinstance(value, Mapping):
-        return None
+def changed(sale: Record, since: datetime) -> list[base.VendorEvent]:
+    """Return what a sale that was changed since then is told to be; that it was sent before isn't told again."""
+    number, at = text(sale.get("number")), moment(sale.get("last_modified_at"))
+    if not number or at is None:
+        return []
+    record_id = f"sale.sale/{sale['id']}"
+    data = {"order_number": number, "record_id": record_id}
+    first = base.VendorEvent("order.updated", f"order:{number}", f"{record_id}:{at.isoformat()}", at, data)
+    reached = _REACHED.get(status(text(sale.get("state")), text(sale.get("shipment_state"))))
+    sent_on = [sent for each in parts(sale, "shipments.") if (sent := moment(each.get("effective_date")))]
+    if reached is None or (sent_on and max(sent_on).date() < since.date()):
+        return [first]
+    return [first, replace(first, type=reached, dedupe_id=f"{record_id}:{reached}")]
+
+
+def stamp(at: datetime) -> dict[str, Any]:
+    """Return a moment as domains take it."""
+    return {"__class__": "datetime", **{name: getattr(at, name) for name in _PARTS}}
+
+
+def moment(value: Any) -> datetime | None:
+    """Return a moment, or a day's beginning: `{"__class__": "date", "year": 2026, "month": 11, "day": 26}`."""
     try:
-        return datetime(value["year"], value["month"], value["day"], tzinfo=UTC)
-    except (KeyError, TypeError, ValueError):
+        return datetime(**{name: value[name] for name in _PARTS if name in value}, tzinfo=UTC)
+    except (TypeError, ValueError):
         return None

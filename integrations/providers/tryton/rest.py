@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from integrations.providers import errors
 from integrations.providers.base import Reply, Session
-from integrations.providers.replies import raise_for_status
+from integrations.providers.replies import garbled, raise_for_status
 from integrations.providers.values import Record, text
 
 # Tryton's own English templates, which is why English is asked for. No text of a person's stands in what is taken.
@@ -80,11 +80,6 @@ class Rest:
 def is_record(value: Any) -> bool:
     """Tell whether a value is a record."""
     return isinstance(value, dict) and type(value.get("id")) is int
-
-
-def garbled() -> errors.RetryLater:
-    """Return the error for an answer of a shape that Tryton doesn't have."""
-    return errors.RetryLater("The answer was not in Tryton's form.", code="garbled_reply")
 
 
 def raise_for(reply: Reply) -> None:

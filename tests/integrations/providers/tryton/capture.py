@@ -7,12 +7,14 @@ import base64
 import json
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from integrations.providers.tryton import records
 from tests.integrations.providers.tryton.server import TrytonServer
 
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 FIXTURES = Path(__file__).parent / "fixtures"
 ANNA = {"contact_mechanisms": [["create", [{"type": "email", "value": "anna@example.com"}]]]}
 IDENTIFIER = {"identifiers": [["create", [{"type": None, "code": "ShopBotly lead-1"}]]]}
@@ -42,10 +44,17 @@ def ask(
 
 
 def search(
-    server: TrytonServer, model: str, domain: list[Any], fields: Any, *, limit: int = 2, **context: Any
+    server: TrytonServer,
+    model: str,
+    domain: list[Any],
+    fields: Any,
+    *,
+    limit: int = 2,
+    order: Any = None,
+    **context: Any,
 ) -> dict[str, Any]:
     """Return what a search answers."""
-    asked = {"domain": domain, "fields_names": list(fields), "limit": limit, "order": [["id", "ASC"]]}
+    asked = {"domain": domain, "fields_names": list(fields), "limit": limit, "order": order or [["id", "ASC"]]}
     return ask(server, "POST", f"{model}/search_read", asked, **context)
 
 
@@ -91,6 +100,10 @@ def captured(server: TrytonServer) -> dict[str, dict[str, Any]]:
     for name, number in server.told["orders"].items():
         domain = [["number", "=", number]] if number else [["reference", "=", "1003"]]
         found[f"order__{name}"] = search(server, "sale.sale", domain, records.ORDER_FIELDS)
+    changed = [["last_modified_at", ">=", records.stamp(BEGINNING)], ["id", ">", 0]]
+    found["changes__since_ever"] = search(server, "sale.sale", changed, records.CHANGED_FIELDS, limit=3)
+    newest = [["last_modified_at", "DESC"]]
+    found["changes__newest"] = search(server, "sale.sale", [], ["last_modified_at"], limit=1, order=newest)
     by_id = [["identifiers.code", "=", "ShopBotly lead-1"]]
     found["party__ours"] = search(server, records.PARTY, by_id, records.PARTY_FIELDS)
     theirs = [["id", "=", server.told["parties"]["anna"]]]

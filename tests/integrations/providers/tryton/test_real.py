@@ -18,7 +18,7 @@ from leads.capture import lead_capture
 from leads.services import LeadData
 from tests.factories import ClientFactory
 from tests.integrations.providers.sandboxed import connector_to, provider_of
-from tests.integrations.providers.tryton.capture import FIXTURES, captured, search
+from tests.integrations.providers.tryton.capture import BEGINNING, FIXTURES, captured, search
 from tests.integrations.providers.tryton.server import TrytonServer, database_url
 
 pytestmark = [
@@ -111,6 +111,17 @@ def test_articles_and_customers_are_told(connector):
     assert (lamp.price, lamp.currency, lamp.available) == (Decimal("49.00"), "EUR", Decimal(10))
     assert provider.customer("Anna@Example.com").phone == "+493012345678"
     assert provider.customer("a_na@example.com") is None
+
+
+def test_what_becomes_of_sales_is_told_once_it_is_asked_for(tryton, connector):
+    provider = provider_of(connector)
+    begun = provider.since("")
+    assert list(begun.events) == []
+    before = " ".join([BEGINNING.isoformat()] * 3)
+    types = [(event.type, event.subject) for event in provider.since(before).events]
+    shipped = f"order:{tryton.told['orders']['shipped']}"
+    assert {("order.updated", shipped), ("order.shipped", shipped)} <= set(types)
+    assert list(provider.since(begun.cursor).events) == []
 
 
 def test_a_connection_test_says_whose_it_is(tryton, connector):

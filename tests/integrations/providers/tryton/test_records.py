@@ -308,3 +308,34 @@ def test_a_name_is_put_together_from_what_is_known():
     assert name(last_name="B.") == "B."
     assert name(company="Shop") == "Shop"
     assert name() == "anna@example.com"
+
+
+def test_what_became_of_sales_is_told_from_where_it_was_left():
+    tryton = vendor("changes__newest", "changes__newest", "changes__since_ever")
+    begun = tryton.provider.since("")
+    assert list(begun.events) == []
+    first, sent, second = tryton.provider.since(begun.cursor.replace("2026-11-26", "2026-11-25")).events
+    assert (first.type, first.subject, first.data) == (
+        "order.updated",
+        "order:1",
+        {"order_number": "1", "record_id": "sale.sale/1"},
+    )
+    assert (sent.type, sent.dedupe_id) == ("order.shipped", "sale.sale/1:order.shipped")
+    # The draft that was changed, too, has no number yet.
+    assert (second.type, second.subject) == ("order.updated", "order:2")
+    assert first.occurred_at.tzinfo is UTC
+    assert tryton.bodies()[-1]["domain"][0][:2] == ["last_modified_at", ">="]
+
+
+def test_that_a_sale_was_sent_long_ago_is_not_told_when_it_changes_again():
+    sale = json.loads((FIXTURES / "changes__since_ever.json").read_text())["body"][0]
+    today, tomorrow = records.moment(sale["last_modified_at"]), datetime(2026, 11, 27, tzinfo=UTC)
+    assert [event.type for event in records.changed(sale, today)] == ["order.updated", "order.shipped"]
+    assert [event.type for event in records.changed(sale, tomorrow)] == ["order.updated"]
+
+
+def test_a_sale_that_was_cancelled_is_told_so_once_however_often_it_changes():
+    sale = {"id": 9, "number": "9", "state": "cancelled", "last_modified_at": records.stamp(AT)}
+    later = {**sale, "last_modified_at": records.stamp(AT.replace(hour=11))}
+    (_, first), (_, again) = records.changed(sale, AT), records.changed(later, AT)
+    assert (first.type, first.dedupe_id) == ("order.cancelled", again.dedupe_id)
