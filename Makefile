@@ -37,8 +37,6 @@ requirements: development
 	$(COMPILE) -c .venv/everything.txt --group dev pyproject.toml -o requirements/development.txt
 	@# Real vendors' servers, each for an environment of its own.
 	for file in tests/integrations/providers/*/requirements.in; do $(COMPILE) $$file -o $${file%.in}.txt; done
-	@# Real vendors' servers, each for an environment of its own.
-	for file in tests/integrations/providers/*/requirements.in; do $(COMPILE) $$file -o $${file%.in}.txt; done
 
 conformance: development
 	@$(PY) -m pytest -m conformance -rP
