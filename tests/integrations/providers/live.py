@@ -47,7 +47,7 @@ def told(key: str) -> dict[str, str]:
 
 def lacking(key: str, said: Mapping[str, str]) -> list[str]:
     """Return the variables without which a vendor can't be asked."""
-    provider = provider_class(key)
+    provider = _provider(key, said)
     needed = [] if provider.auth == "none" else [SECRET_FIELDS[_sign_in(provider, said)]]
     if "client_secret" in needed:
         needed.append("client_id")
@@ -60,25 +60,33 @@ def lacking(key: str, said: Mapping[str, str]) -> list[str]:
 
 def opened(key: str, said: Mapping[str, str]) -> Provider:
     """Return a vendor's provider, signed in as the environment says, by the form that administrators fill in."""
-    provider = provider_class(key)
-    config = provider.config_form(json.loads(said.get("config", "{}")))
-    assert config.is_valid(), config.errors
-    connector = Connector(provider=key, name=key, base_url=said.get("base_url", ""), config=config.cleaned_data)
+    provider = _provider(key, said)
+    given = json.loads(said.get("config", "{}"))
+    form = provider.config_form(given)
+    assert form.is_valid(), form.errors
+    # What is defined on other pages, such as endpoints, is no field of the form.
+    settings = {**given, **form.cleaned_data}
+    connector = Connector(provider=key, name=key, base_url=said.get("base_url", ""), config=settings)
     if provider.auth != "none":
         sign_in = _sign_in(provider, said)
         host = said.get("base_url") or provider.home(said.get("api_key", ""))
-        form = credential_form(provider, sign_in)({**said, "name": key, "host": host})
-        assert form.is_valid(), form.errors
+        asked = credential_form(provider, sign_in)({**said, "name": key, "host": host})
+        assert asked.is_valid(), asked.errors
         connector.credential = credential_save(
             name=key,
             provider=key,
-            host=form.cleaned_data["host"],
-            secrets=form.secrets(),
+            host=asked.cleaned_data["host"],
+            secrets=asked.secrets(),
             sign_in=sign_in,
-            settings=form.settings(),
+            settings=asked.settings(),
         )
         connector.base_url = connector.base_url or host
     return open_provider(connector, CallLog(connector))
+
+
+def _provider(key: str, said: Mapping[str, str]) -> type[Provider]:
+    """Return a vendor's class as the connector's settings make it."""
+    return provider_class(key).configured(json.loads(said.get("config", "{}")))
 
 
 def _sign_in(provider: type[Provider], said: Mapping[str, str]) -> str:

@@ -1,10 +1,13 @@
 """Every vendor for real, where its keys are in the environment: `pytest -m live`; else it is said what is missing."""
 
+import json
+
 import pytest
 
 from integrations.providers.registry import PROVIDERS
 from tests.integrations.providers import live
-from tests.sandbox import HUBSPOT_TOKEN, WOOCOMMERCE_KEY, WOOCOMMERCE_SECRET
+from tests.integrations.providers.rest.definitions import config
+from tests.sandbox import HUBSPOT_TOKEN, REST_KEY, WOOCOMMERCE_KEY, WOOCOMMERCE_SECRET
 
 
 @pytest.mark.live
@@ -39,6 +42,7 @@ def ask(provider):
                 "TOKEN_URL": "{url}/services/oauth2/token",
             },
         ),
+        ("rest", {"API_KEY": REST_KEY, "CONFIG": json.dumps(config())}),
         ("klaviyo", {"API_KEY": "pk_sandbox_klaviyo", "CONFIG": '{"list_id": "Y6nRLr"}'}),
     ],
 )
