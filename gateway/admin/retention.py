@@ -65,7 +65,11 @@ class RetentionAdmin(PageAdmin):
     def shown_name(self, row: Retention) -> SafeString:
         """What it is called, what it is, and what deleting it means."""
         name = f"{row.name[:1].upper()}{row.name[1:]}"
-        return format_html('<div><strong>{}</strong><br><span class="sb-quiet">{}</span></div>', name, _kind(row).words)
+        return format_html(
+            '<div class="sb-lines"><strong>{}</strong><br><span class="sb-quiet">{}</span></div>',
+            name,
+            _kind(row).words,
+        )
 
     @admin.display(description="deleted", ordering="removed")
     def shown_removed(self, row: Retention) -> SafeString | str:
@@ -75,7 +79,7 @@ class RetentionAdmin(PageAdmin):
         if row.last_ran_at is None:
             return "not yet looked at"
         return format_html(
-            '<div>{}, {}<br><span class="sb-quiet">{} in all</span></div>',
+            '<div class="sb-lines">{}, {}<br><span class="sb-quiet">{} in all</span></div>',
             f"{row.last_removed:,}",
             ago(row.last_ran_at),
             f"{row.removed:,}",
