@@ -11,7 +11,8 @@ from integrations.mapping_forms import SOURCES, RowsField, RowsWidget
 from integrations.openapi import Details
 from integrations.providers import errors
 from integrations.providers.base import VendorField
-from integrations.providers.endpoints import METHODS, USES, Endpoint, check_endpoint
+from integrations.providers.endpoint_checks import check_endpoint
+from integrations.providers.endpoints import METHODS, USES, Endpoint
 from runtime.forms import PairsField, styled
 
 _EFFECTS = (

@@ -30,7 +30,8 @@ from integrations.providers.base import (
     Provider,
     Reply,
 )
-from integrations.providers.endpoints import MOST_ENDPOINTS, USES, Endpoint, check_endpoint, endpoints_of
+from integrations.providers.endpoint_checks import check_endpoint
+from integrations.providers.endpoints import MOST_ENDPOINTS, USES, Endpoint, endpoints_of
 from integrations.providers.registry import class_of, is_able
 from integrations.single_flight import cache_get, cache_set
 from runtime.scrubbing import scrub, scrub_text

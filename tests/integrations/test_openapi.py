@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations import openapi, suggestions
-from integrations.providers.endpoints import USES, check_endpoint
+from integrations.providers.endpoint_checks import check_endpoint
+from integrations.providers.endpoints import USES
 from integrations.providers.errors import Misconfigured
 
 DOCUMENT = Path(openapi.__file__).parent / "sandbox" / "rest_openapi.json"

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.providers.base import ContactSink, InventorySource, Operations, OrderSource, SchemaSource
-from integrations.providers.endpoints import Endpoint, Unfit, check_endpoint, fits_address, nested
+from integrations.providers.endpoint_checks import check_endpoint
+from integrations.providers.endpoints import Endpoint, Unfit, fits_address, nested
 from integrations.providers.errors import Misconfigured
 from integrations.providers.registry import provider_class
 from tests.integrations.providers.rest.definitions import CUSTOMER, EVERY, LEAD, ORDER, READ, STOCK, WRITE, config
