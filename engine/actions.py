@@ -215,12 +215,20 @@ def _somebodys(
         look_up,
         is_theirs,
         client=question.client,
-        about=f"{operation.name} {sorted(arguments.items())}",
+        about=_about(operation, arguments),
         email=email,
         phone=question.phone,
         seconds=question.seconds_left(),
         conversation_id=question.conversation_id,
     )
+
+
+def _about(operation: KnownOperation, arguments: Mapping[str, str]) -> str:
+    """Return which record is meant, however it is spelt: whoever guesses whose it is guesses about the same one."""
+    proofs = {slot.name for slot in operation.slots if slot.kind == slots.EMAIL}
+    told = {name: " ".join(value.casefold().split()) for name, value in arguments.items()}
+    record = {name: value for name, value in told.items() if name not in proofs} or told
+    return f"{operation.name} {sorted(record.items())}"
 
 
 def _worded(name: str) -> str:

@@ -26,11 +26,12 @@ from runtime.ids import uuid7
 from runtime.wakeups import wake
 
 KIND = "confirmation"
-ASKING = "asking"
-"""Where a conversation keeps which question waits for a yes; no slot has this name."""
+ASKING = "?"
+"""Where a conversation keeps which question waits for a yes; no slot can be named so, and no argument."""
 
 _LOOK_SECONDS = 0.1
 _LONGEST_SHOWN = 120
+_LONGEST_YES = 100
 _YES = frozenset(
     {
         *("yes", "y", "yes please", "yep", "yeah", "ok", "okay", "sure", "do it", "please do", "go ahead", "confirm"),
@@ -52,7 +53,8 @@ def is_no(prompt: str) -> bool:
 
 
 def _bare(prompt: str) -> str:
-    text = plain(prompt[:100]).casefold().translate(_NO_SIGNS)
+    # Not cut: what stands far behind a yes may take it back.
+    text = plain(prompt).casefold().translate(_NO_SIGNS) if len(prompt) <= _LONGEST_YES else ""
     return " ".join(text.split())
 
 

@@ -54,7 +54,7 @@ def quantity(number: Decimal) -> int | float:
     return int(number) if number == number.to_integral_value() else float(number)
 
 
-def facts_of(receipt: Receipt, **values: Any) -> list[Fact]:
+def facts_of(receipt: Receipt, /, **values: Any) -> list[Fact]:
     """Return what is known of values, JSON's or a record's, by name."""
     known: Iterable[tuple[str, Any]] = ((name, value) for name, value in values.items() if value not in (None, ""))
     return [Fact(name, _value(value), _text(value), receipt) for name, value in known]

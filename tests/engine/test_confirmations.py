@@ -110,7 +110,10 @@ def test_a_no_ends_it(bot, sandbox, connector, intent, prompt):
     assert returns(sandbox) == []
 
 
-@pytest.mark.parametrize("prompt", ["yes but order R-1002", "yes and no", "maybe", "R-1002", "yesterday"])
+LONG_YES = f"yes{' ' * 120}but only the blue one"
+
+
+@pytest.mark.parametrize("prompt", ["yes but order R-1002", "yes and no", "maybe", "R-1002", "yesterday", LONG_YES])
 def test_anything_but_a_yes_is_asked_again(bot, sandbox, connector, intent, prompt):
     answer = ask(bot, prompt, after=asked(bot))
     assert answer.state == "needs_input"
@@ -187,6 +190,38 @@ def test_what_is_not_repeatable_is_put_before_a_person(bot, sandbox, connector, 
     later(connector)
     assert Delivery.objects.get().state == "delivered"
     assert len(returns(sandbox)) == 2
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        {"record": "id"},
+        {"answer": [{"field": "return_id", "source": "abs(id)"}]},
+        {"record": "[@, @]"},
+        {"failed_if": "abs(id)"},
+    ],
+)
+def test_an_answer_that_is_not_understood_has_nothing_done_again(bot, sandbox, connector, intent, unreadable):
+    Connector.objects.filter(pk=connector.pk).update(config=config({**ONCE_AT_MOST, **unreadable}))
+    ask(bot, "yes", after=asked(bot))
+    drain(connector.pk)
+    later(connector)
+    row = Delivery.objects.get()
+    assert (row.state, row.reason) == ("needs_you", "change_unanswered")
+    assert len(returns(sandbox)) == 1
+
+
+def test_what_has_to_be_told_may_be_called_anything(bot, sandbox, connector, intent):
+    told = {
+        **WRITE,
+        "arguments": [["order_number", "Which order is it?"], ["asking", "Why does it come back?"]],
+        "body": [{"field": "order_number", "source": "order_number"}, {"field": "reason", "source": "asking"}],
+    }
+    Connector.objects.filter(pk=connector.pk).update(config=config(told))
+    ask(bot, "yes", after=asked(bot))
+    drain(connector.pk)
+    assert [row["reason"] for row in returns(sandbox)] == ["It is too small"]
 
 
 def test_a_worker_that_dies_while_sending_is_no_reason_to_do_it_twice(bot, sandbox, connector, intent):

@@ -2,12 +2,12 @@
 
 import pytest
 
-from engine import orders
+from engine import attempts, orders
 from engine.conversations import Customer
 from engine.models import Intent
 from engine.services import question_ask
 from integrations import endpoints
-from integrations.models import Call
+from integrations.models import Call, Connector
 from integrations.providers.endpoints import Endpoint
 from tests.factories import ClientFactory, ExampleFactory, IntentFactory, SlotFactory
 from tests.integrations.providers.rest.definitions import READ, WRITE, config
@@ -152,3 +152,33 @@ def test_an_intent_is_given_an_operation_in_the_admin(client, connector):
     client.post(f"/admin/engine/intent/{row.pk}/change/", {**form, **inlines, "action": "text", "answer": "Hello"})
     row.refresh_from_db()
     assert (row.connector, row.operation) == (None, "")
+
+
+def test_a_fact_may_be_called_anything(bot, connector):
+    answer = [{"field": "receipt", "source": "street"}, {"field": "values", "source": "opening_hours"}]
+    named = {**READ, "answer": answer}
+    Connector.objects.filter(pk=connector.pk).update(config=config(named))
+    intent_for(connector, "opening_hours", "{receipt}")
+    assert ask(bot, "Berlin", after=ask(bot, "When are you open")).text == "Lampenweg 1"
+
+
+def test_trying_one_address_after_the_other_is_counted_for_the_record(bot, connector, monkeypatch):
+    monkeypatch.setattr(orders, "REFUSED_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(attempts, "MOST_PER_NUMBER", 2)
+    told = {**OWNED, "arguments": [["order_number", "Which order is it?"], ["email", "Whose is it?"]]}
+    Connector.objects.filter(pk=connector.pk).update(config=config(told))
+    intent_for(connector, "parcel")
+    states = [
+        ask(bot, f"R-1001 {name}@example.com", after=ask(bot, "When are you open")).state for name in ("a", "b", "c")
+    ]
+    assert states == ["no_match", "no_match", "verification_required"]
+
+
+def test_a_look_up_never_sends_a_change(bot, connector):
+    intent_for(connector, "opening_hours")
+    question = ask(bot, "When are you open")
+    # As long as this process remembers the look-up, another one has defined a change under its name.
+    change = {**WRITE, "name": "opening_hours", "arguments": READ["arguments"]}
+    Connector.objects.filter(pk=connector.pk).update(config=config(change))
+    assert ask(bot, "Berlin", after=question).state == "unavailable"
+    assert Call.objects.count() == 0

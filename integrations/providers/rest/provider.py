@@ -36,6 +36,7 @@ from integrations.providers.rest.problems import raise_for
 from integrations.providers.rest.settings import AUTHS, RestForm
 
 _NO_ENDPOINT = "No endpoint is defined for this; define one on the connector’s page."
+_FAILED_INSIDE = "failed_inside"
 _USUAL_FIELDS = ("email", "first_name", "last_name", "phone", "company", "message")
 # What a test without a path may be answered: somebody is there, and doesn't say what the key is worth.
 _SOMEBODY = {400, 404, 405}
@@ -129,13 +130,13 @@ class _Rest(Provider):
         raise_for(reply)
         body = reply.json()
         if facts.holds("failure", endpoint.failed_if, body):
-            raise errors.Refused("The answer says that it failed.", code="failed_inside", status=reply.status)
+            raise errors.Refused("The answer says that it failed.", code=_FAILED_INSIDE, status=reply.status)
         return body
 
     def _written(self, endpoint: Endpoint, reply: Reply) -> Mapping[str, Any] | None:
         """Return what the answer to a change says; an answer that nothing is read from may have any body."""
         raise_for(reply)
-        if not (endpoint.answer or endpoint.failed_if):
+        if not reply.body or not (endpoint.answer or endpoint.failed_if):
             return {}
         return facts.mapped(endpoint, self._done(endpoint, reply))
 
@@ -224,8 +225,11 @@ class _Operations(_Rest, Operations):
         ]
 
     def call(self, name: str, arguments: Mapping[str, Any], idempotency_key: str) -> Any:
-        """Send one and return what its mapping reads from the answer; None where there is nothing."""
-        endpoint = self._for("read", name) or self._for("write", name)
+        """Send one and return what its mapping reads from the answer; None where there is nothing.
+
+        Only what was confirmed has an idempotency key: a look-up never sends a change that was defined under its name.
+        """
+        endpoint = self._for("write" if idempotency_key else "read", name)
         if endpoint is None:
             raise errors.Unsupported(_NO_ENDPOINT)
         if set(arguments) != set(endpoint.arguments):
@@ -238,7 +242,17 @@ class _Operations(_Rest, Operations):
             raise errors.Refused(
                 "A value can’t stand in the address.", code="wrong_arguments", field=str(unfit)
             ) from unfit
-        return self._written(endpoint, reply) or None
+        return self._changed(endpoint, reply) or None
+
+    def _changed(self, endpoint: Endpoint, reply: Reply) -> Mapping[str, Any] | None:
+        raise_for(reply)
+        try:
+            return self._written(endpoint, reply)
+        except errors.ProviderError as err:
+            if err.code == _FAILED_INSIDE:
+                raise
+            # It may well be done: an answer that can't be read is no reason to send it again as if it weren't.
+            raise errors.OutcomeUnknown(err.words, code=err.code, status=reply.status) from err
 
 
 class Rest(_Leads, _Fields, _Eraser, _Stock, _Orders, _Customers, _Operations):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from integrations.providers.base import Order
 from integrations.providers.errors import Misconfigured, ProviderError, Refused
-from tests.integrations.providers.rest.definitions import CUSTOMER, ORDER, STOCK, config
+from tests.integrations.providers.rest.definitions import CUSTOMER, ORDER, STOCK, WRITE, config
 from tests.integrations.providers.vendors import Vendor, says
 
 JSON = st.recursive(
@@ -129,3 +129,8 @@ def test_many_records_share_the_time_of_one(monkeypatch):
         asks({**ORDER, "record": "orders", "answer": rows}, {"orders": [{"number": str(n)} for n in range(100)]}).order(
             "1"
         )
+
+
+def test_a_change_may_be_answered_by_nothing():
+    told = {"order_number": "R-1001", "reason": "small"}
+    assert asks({**WRITE, "failed_if": "errors"}, b"", 204).call("announce_return", told, "k") is None
