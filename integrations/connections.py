@@ -52,6 +52,7 @@ def open_provider(
         calls=calls,
         **proves,
         bound_to=credential.host if credential else "",
+        personal=provider.personal_names,
         ends_at=ends_at,
         total_seconds=total_seconds,
         transport=transport,

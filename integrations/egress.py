@@ -222,7 +222,7 @@ class Session:
     """One connector's way out: requests to paths below its base address (implements `providers.base.Session`).
 
     `authorise` returns the headers that prove who we are, `parameters` are added to every address for the same end,
-    and `key` stands in for `KEY_IN_BODY`;
+    and `key` stands in for `KEY_IN_BODY`; what stands under the names in `personal` is left out of the log;
     `renew` gets a fresh credential after a 401 and tells whether it did. `ends_at` (monotonic clock) shortens the
     total time of every request. `transport` replaces the network in tests.
     """
@@ -237,6 +237,7 @@ class Session:
         key: str = "",
         renew: Callable[[], bool] | None = None,
         bound_to: str = "",
+        personal: Collection[str] = (),
         ends_at: float | None = None,
         total_seconds: float = TOTAL_SECONDS,
         transport: httpx2.BaseTransport | None = None,
@@ -249,6 +250,7 @@ class Session:
         self._parameters = dict(parameters or {})
         self._key = key
         self._renew = renew
+        self._personal = frozenset(personal)
         self._ends_at = ends_at
         self._total_seconds = total_seconds
         self._transport = transport or _transport_for(self._base)
@@ -278,7 +280,7 @@ class Session:
         def send() -> Reply:
             sent = {**_standing_headers(content_type), **(headers or {}), **self._authorise()}
             request = _request(method, url, sent, content)
-            shown = {"url": self._shown(request.url, logged_path), "personal": personal}
+            shown = {"url": self._shown(request.url, logged_path), "personal": self._personal.union(personal)}
             return self._logged(request, purpose, items, content, max_bytes, shown)
 
         reply = send()

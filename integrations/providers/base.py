@@ -235,6 +235,9 @@ class Provider(ABC):
         self.session = session
         self.config = config
 
+    personal_names: ClassVar[Collection[str]] = ()
+    """Names under which this vendor keeps people's data and which don't tell so; the log of calls leaves them out."""
+
     has_endpoints: ClassVar[bool] = False
     """Whether an administrator defines what it can do, endpoint by endpoint (`endpoints.Endpoint`)."""
 

@@ -56,6 +56,7 @@ class Odoo(
     name = "Odoo"
     docs_url = "https://www.odoo.com/documentation/19.0/developer/reference/external_api.html"
     api_version = "JSON-2, JSON-RPC"
+    personal_names = ("name", "display_name")
     config_form: ClassVar[type[forms.Form]] = OdooForm
     # What a lead is found by is our id, so anybody can be told.
     identifiers = ("email", "phone", "last_name", "reference")
@@ -84,9 +85,9 @@ class Odoo(
         try:
             self._odoo.search_read(model, [], [field], purpose="check", limit=1)
         except (NoModel, errors.Refused) as err:
-            if err.code not in {NoModel.code, UNKNOWN_FIELD, "forbidden"}:
-                raise
-            return False
+            if err.code in {NoModel.code, UNKNOWN_FIELD, "forbidden"}:
+                return False
+            raise
         return True
 
     def stock(self, sku: str) -> base.Stock | None:
@@ -156,8 +157,7 @@ class Odoo(
         found = self._odoo.find("crm.lead", leads.domain(contact), *fields, purpose="find")
         lead, is_ours = leads.chosen(found, contact)
         if lead is None:
-            made = self._odoo.create("crm.lead", "create", **leads.new(contact))
-            return Outcome.delivered(f"crm.lead/{made}")
+            return Outcome.delivered(f"crm.lead/{self._odoo.create('crm.lead', 'create', **leads.new(contact))}")
         if vals := leads.changes(lead, contact, is_ours=is_ours):
             self._odoo.change("crm.lead", "write", [lead["id"]], vals=vals, purpose="update")
         return Outcome.delivered(f"crm.lead/{lead['id']}")

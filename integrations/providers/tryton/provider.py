@@ -20,8 +20,7 @@ from integrations.providers.tryton.records import LEAD, PARTY
 from integrations.providers.tryton.rest import Rest
 from integrations.providers.values import Record, part, text
 
-_LONGEST_KEY = 64
-_PAGE = 100
+_LONGEST_KEY, _PAGE = 64, 100
 # Of one person's or one order's records.
 _MOST = 50
 
@@ -59,6 +58,7 @@ class Tryton(
     api_version = "8.0"
     config_form: ClassVar[type[forms.Form]] = TrytonForm
     identifiers = ("email", "phone")
+    personal_names = ("name", "rec_name")
     effect = "search_then_create"
     # Tryton keeps nobody from making the same party twice at the same moment: one request at a time does.
     max_in_flight = 1

@@ -24,6 +24,7 @@ from integrations.providers.base import (
     ContactEraser,
     ContactSink,
     CustomerSource,
+    Enquiry,
     InventorySource,
     Operations,
     OrderSource,
@@ -63,6 +64,10 @@ NOT_KNOWN = {
 }
 
 every_provider = pytest.mark.parametrize("key", sorted(PROVIDERS))
+every_sink = pytest.mark.parametrize(
+    "key",
+    [key for key in sorted(PROVIDERS) if issubclass(provider_class(key).configured(CONFIG.get(key, {})), ContactSink)],
+)
 
 
 def uses(provider, *, that="tell"):
@@ -240,6 +245,23 @@ def test_an_address_never_reaches_the_log_of_calls(key):
         for call in vendor.calls.rows:
             assert "anna@" not in f"{call.url} {call.request_body} {call.response_body} {call.error}"
             assert "anna%40" not in call.url
+
+
+@every_sink
+@pytest.mark.parametrize("answer", [(404, {}), (200, []), (200, {}), (200, {"id": 1})])
+def test_what_people_enter_never_reaches_the_log_of_calls(key, answer):
+    entered = {"first_name": "Zaphod", "last_name": "Beeblebrox", "phone": "+493055501042", "message": "Wormwood"}
+    values = {**VALUES, **entered}
+    enquiries = (Enquiry(at=AGREED.at, message="Wormwood"),)
+    fields = map_fields(provider_class(key).default_mapping, values)
+    person = replace(CONTACT, values=values, fields=fields, enquiries=enquiries)
+    vendor = vendor_of(key, says(*answer))
+    with contextlib.suppress(ProviderError):
+        vendor.provider.upsert([person])
+    assert vendor.calls.rows
+    for call in vendor.calls.rows:
+        logged = f"{call.url} {call.request_body} {call.response_body} {call.error}"
+        assert [text for text in entered.values() if text in logged] == []
 
 
 def test_the_system_check_finds_nothing_wrong():

@@ -22,8 +22,14 @@ class Vendor:
         self.requests: list[httpx2.Request] = []
         self._answers = list(answers)
         self.calls = CallLog(Connector(name="CRM"))
-        session = Session("https://vendor.example.com", calls=self.calls, transport=httpx2.MockTransport(self._respond))
-        self.provider: Provider = provider_class(key).configured(config or {})(session, config or {})
+        provider = provider_class(key).configured(config or {})
+        session = Session(
+            "https://vendor.example.com",
+            calls=self.calls,
+            personal=provider.personal_names,
+            transport=httpx2.MockTransport(self._respond),
+        )
+        self.provider: Provider = provider(session, config or {})
 
     def _respond(self, request: httpx2.Request) -> httpx2.Response:
         request.read()
