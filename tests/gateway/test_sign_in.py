@@ -178,8 +178,9 @@ class TestWaiting:
         for _ in range(5):
             give(client, password="wrong")
         later(minutes=14)
-        assert give(client, password="wrong").status_code == 429
-        later(minutes=16)
+        # As many as would make anybody wait anew.
+        assert {give(client, password="wrong").status_code for _ in range(5)} == {429}
+        later(minutes=2)
         assert give(client).status_code == 302
 
     def test_signing_in_starts_the_count_anew(self, client: Client):
