@@ -136,7 +136,7 @@ class _Rest(Provider):
     def _written(self, endpoint: Endpoint, reply: Reply) -> Mapping[str, Any] | None:
         """Return what the answer to a change says; an answer that nothing is read from may have any body."""
         raise_for(reply)
-        if not reply.body or not (endpoint.answer or endpoint.failed_if):
+        if not (endpoint.answer or endpoint.failed_if):
             return {}
         return facts.mapped(endpoint, self._done(endpoint, reply))
 
@@ -183,7 +183,10 @@ class _Eraser(_Rest, ContactEraser):
         except Unfit as unfit:
             return Outcome.rejected("no_identifier", field=str(unfit))
         if reply.status not in {*endpoint.missing_status, 404}:
-            self._written(endpoint, reply)
+            raise_for(reply)
+            # Many answer with nothing at all when something is gone.
+            if reply.body:
+                self._written(endpoint, reply)
         return Outcome.delivered()
 
 
@@ -246,6 +249,8 @@ class _Operations(_Rest, Operations):
 
     def _changed(self, endpoint: Endpoint, reply: Reply) -> Mapping[str, Any] | None:
         raise_for(reply)
+        if not reply.body:
+            return {}
         try:
             return self._written(endpoint, reply)
         except errors.ProviderError as err:
