@@ -1,6 +1,5 @@
 """Which column is what, and a row as a lead."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,8 +8,9 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import ParseError, ValidationError
 
+from gateway.parsing import loads
 from gateway.problems import flatten
 from leads.consents import ConsentGiven
 from leads.selection import UTM
@@ -149,8 +149,9 @@ def _time(value: str) -> datetime:
 
 def _object(value: str) -> dict[str, Any]:
     try:
-        found = json.loads(value)
-    except (ValueError, RecursionError):
+        # As the API reads it: what no database can hold is refused here, not by the database, with all rows beside it.
+        found = loads(value.encode(errors="replace"))
+    except ParseError:
         found = None
     if not isinstance(found, dict):
         raise Refused('attributes: Write them as a JSON object such as {"budget": 250}.')

@@ -28,7 +28,8 @@ def rows(path: Path) -> Iterator[list[str]]:
     # Excel's texts are no formulas and bear no marks; a quote that somebody typed there is theirs.
     bare: Callable[[str], str] = str if path.suffix == ".xlsx" else plain
     for row in found:
-        cells = [bare(cell[:_LONGEST_CELL]).strip() for cell in row[:_MOST_COLUMNS]]
+        # No database holds a NUL, and nobody typed one.
+        cells = [bare(cell[:_LONGEST_CELL].replace("\x00", "")).strip() for cell in row[:_MOST_COLUMNS]]
         if any(cells):
             yield cells
 

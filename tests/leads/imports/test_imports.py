@@ -113,6 +113,20 @@ class TestTaking:
         assert rows[0]["Company"] == "'=1+1"
         assert "at least one of" in rows[1]["why it was not taken"]
 
+    @pytest.mark.parametrize("cell", ["A\x00B", "\x00", "\ufffe", "\u202e", "x" * 10_000, "<script>alert(1)</script>"])
+    def test_a_hostile_cell_stops_no_other_row(self, client_row, cell):
+        run = taken(
+            brought(f"email,company,bud\x00get\nanna@example.com,{cell},{cell}\nben@example.com,,\n", client_row)
+        )
+        assert (run.state, run.rows_done) == (Import.State.DONE, 2)
+        assert Lead.objects.filter(email="ben@example.com").exists()
+
+    @pytest.mark.parametrize("value", [r"\u0000", r"\ud800"])
+    def test_attributes_that_no_database_holds_are_refused(self, client_row, value):
+        rows = f'email,attributes\nanna@example.com,"{{""a"": ""{value}""}}"\nben@example.com,\n'
+        run = taken(brought(rows, client_row))
+        assert (run.state, run.created, run.refused) == (Import.State.DONE, 1, 1)
+
     def test_who_was_erased_is_left_out(self, client_row):
         lead = lead_capture(client=client_row, data=LeadData(email="anna@example.com")).lead
         erasures.erasure_start(lead=lead)
