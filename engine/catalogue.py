@@ -42,7 +42,7 @@ class KnownOperation:
 
 @dataclass(frozen=True, slots=True)
 class KnownIntent:
-    """An active intent with its slots, and the operation it asks, where it asks one that is still defined."""
+    """An active intent with its slots, and the operation it asks, where it asks one that is defined and switched on."""
 
     id: int
     name: str
@@ -139,7 +139,7 @@ def _known_intent(row: Intent, slots: Sequence[SlotSpec]) -> KnownIntent:
 
 
 def _known_operation(row: Intent) -> KnownOperation | None:
-    if row.action != Intent.Action.OPERATION or row.connector is None:
+    if row.action != Intent.Action.OPERATION or row.connector is None or not row.connector.is_active:
         return None
     found = next((each for each in operations_of(row.connector) if each.name == row.operation), None)
     if found is None:

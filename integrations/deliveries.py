@@ -134,9 +134,9 @@ class Results:
         """Note that a subject doesn't qualify; `told` is what the delivery says of it besides."""
         self._put(delivery, State.SKIPPED, reason=reason, **told)
 
-    def ask_person(self, delivery: Delivery, reason: str) -> None:
+    def ask_person(self, delivery: Delivery, reason: str, words: str = "") -> None:
         """Note that only a person can help; nothing was sent."""
-        self._put(delivery, State.NEEDS_YOU, reason=reason)
+        self._put(delivery, State.NEEDS_YOU, reason=reason, vendor_words=words)
 
     def cancel(self, delivery: Delivery, reason: str) -> None:
         """Note that there is nothing to deliver any more."""

@@ -34,7 +34,7 @@ _REASONS: dict[str, tuple[str, str]] = {
         "Look for the lead there; press “Send again” if it is missing.",
     ),
     "change_unanswered": (
-        "{vendor} did not answer, so it may have been done or not",
+        "{vendor} gave no answer that can be read{said}, so it may have been done or not",
         "Look there; press “Send again” only if it was not done.",
     ),
     "no_answer": ("{vendor} did not answer in time", "It is tried again by itself."),

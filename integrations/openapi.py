@@ -22,6 +22,7 @@ _MOST_FIELDS = 120
 _DEEPEST_FIELD = 5
 _MOST_PARTS = 20
 _MOST_STEPS = 50_000
+_MEMBERS_PER_STEP = 10
 _LONGEST_REFERENCE = 500
 _METHODS = ("get", "post", "put", "patch", "delete")
 _LONGEST_TEXT = 200
@@ -245,6 +246,8 @@ class _Walk:
         for part in parts if depth < _DEEPEST_FIELD else []:
             inner = self._whole(part, depth + 1)
             members = {**_map(inner.get("properties")), **_map(known.get("properties"))}
+            # What is large is copied with each schema that it is part of.
+            self._steps -= len(members) // _MEMBERS_PER_STEP
             required = [*_names(inner.get("required")), *_names(known.get("required"))]
             known = {**inner, **known, "required": required} | ({"properties": members} if members else {})
         return known

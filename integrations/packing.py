@@ -56,7 +56,7 @@ class Packer:
             at = unanswered.get(delivery.subject_id)
             if at and delivery.operation == CALL and delivery.tries and not self._is_repeatable(contact):
                 # Nobody knows whether it was done; who presses "Send again" has looked, and that begins anew.
-                results.ask_person(delivery, "change_unanswered")
+                results.ask_person(delivery, "change_unanswered", delivery.vendor_words)
                 continue
             if at and at + UNANSWERED_WAIT > db_now():
                 results.postpone(delivery, at + UNANSWERED_WAIT)

@@ -209,7 +209,14 @@ def test_an_answer_that_is_not_understood_has_nothing_done_again(bot, sandbox, c
     later(connector)
     row = Delivery.objects.get()
     assert (row.state, row.reason) == ("needs_you", "change_unanswered")
+    assert "gave no answer that can be read: “" in explain(row)
     assert len(returns(sandbox)) == 1
+
+
+def test_nothing_is_promised_of_a_connector_that_is_switched_off(bot, sandbox, connector, intent):
+    Connector.objects.filter(pk=connector.pk).update(is_active=False)
+    assert ask(bot, "I want to send it back").state == "unavailable"
+    assert Delivery.objects.count() == 0
 
 
 def test_what_has_to_be_told_may_be_called_anything(bot, sandbox, connector, intent):

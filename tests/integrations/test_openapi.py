@@ -143,6 +143,17 @@ def test_schemas_that_multiply_end_at_a_fixed_number_of_steps(monkeypatch):
     assert len(steps) < 10 * openapi._MOST_STEPS
 
 
+def test_what_is_large_and_put_together_again_and_again_ends_too():
+    large = {"properties": {f"p{count}": {"type": "string"} for count in range(5_000)}}
+    parts = {"type": "string", "allOf": [{"$ref": "#/components/schemas/Large"}] * 20}
+    schema = {"properties": {f"q{count}": {"$ref": "#/components/schemas/Parts"} for count in range(200)}}
+    paths = {"/x": {"get": {"responses": {"200": {"content": {"application/json": {"schema": schema}}}}}}}
+    document = described(paths, components={"schemas": {"Large": large, "Parts": parts}})
+    walk = openapi._Walk(document)
+    walk.fields(schema, "writeOnly")
+    assert walk._steps < 0
+
+
 @given(JSON)
 def test_any_description_drafts_something_that_is_checked_or_nothing(paths):
     document = described(paths if isinstance(paths, dict) else {"/a": paths})

@@ -248,13 +248,11 @@ class _Operations(_Rest, Operations):
         return self._changed(endpoint, reply) or None
 
     def _changed(self, endpoint: Endpoint, reply: Reply) -> Mapping[str, Any] | None:
-        raise_for(reply)
-        if not reply.body:
-            return {}
         try:
-            return self._written(endpoint, reply)
+            raise_for(reply)
+            return self._written(endpoint, reply) if reply.body else {}
         except errors.ProviderError as err:
-            if err.code == _FAILED_INSIDE:
+            if reply.status >= 400 or err.code == _FAILED_INSIDE:
                 raise
             # It may well be done: an answer that can't be read is no reason to send it again as if it weren't.
             raise errors.OutcomeUnknown(err.words, code=err.code, status=reply.status) from err

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.providers.base import Order
-from integrations.providers.errors import Misconfigured, ProviderError, Refused
+from integrations.providers.errors import Misconfigured, OutcomeUnknown, ProviderError, Refused
 from tests.integrations.providers.rest.definitions import CUSTOMER, ORDER, STOCK, WRITE, config
 from tests.integrations.providers.vendors import Vendor, says
 
@@ -134,3 +134,9 @@ def test_many_records_share_the_time_of_one(monkeypatch):
 def test_a_change_may_be_answered_by_nothing():
     told = {"order_number": "R-1001", "reason": "small"}
     assert asks({**WRITE, "failed_if": "errors"}, b"", 204).call("announce_return", told, "k") is None
+
+
+def test_a_change_that_leads_elsewhere_may_be_done():
+    told = {"order_number": "R-1001", "reason": "small"}
+    with pytest.raises(OutcomeUnknown, match="redirect"):
+        asks(WRITE, {}, 303).call("announce_return", told, "k")
