@@ -32,6 +32,9 @@ ASKING = "?"
 _LOOK_SECONDS = 0.1
 _LONGEST_SHOWN = 120
 _LONGEST_YES = 100
+_REVISION = 1
+"""Of what was confirmed: it never changes."""
+
 _YES = frozenset(
     {
         *("yes", "y", "yes please", "yep", "yeah", "ok", "okay", "sure", "do it", "please do", "go ahead", "confirm"),
@@ -60,11 +63,15 @@ def _bare(prompt: str) -> str:
 
 def question(intent: KnownIntent, arguments: Mapping[str, str]) -> str:
     """Return the question to be answered by yes or no: what is to be done, with which values."""
+    what = intent.operation.label if intent.operation else intent.label
+    return f"{_said(what, arguments)}. Shall I do that? Please answer yes or no."
+
+
+def _said(what: str, arguments: Mapping[str, str]) -> str:
     said = ", ".join(
         f"{name.replace('_', ' ')} {one_line(value)[:_LONGEST_SHOWN]}" for name, value in arguments.items()
     )
-    what = intent.operation.label if intent.operation else intent.label
-    return f"{one_line(what)}{': ' if said else ''}{said}. Shall I do that? Please answer yes or no."
+    return f"{one_line(what)}{': ' if said else ''}{said}"
 
 
 def asked(intent: KnownIntent, arguments: Mapping[str, str]) -> str:
@@ -121,13 +128,18 @@ def wait_for(confirmation: Confirmation, seconds: float) -> tuple[Confirmation, 
 
 
 def load(told: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, Loaded]:
-    """Load what was confirmed and isn't done: what is done is not there to be done once more."""
-    rows = Confirmation.objects.filter(pk__in=told, done_at=None)
-    return {row.pk: Loaded(Contact(str(row.pk), _values(row)), revision=1) for row in rows}
+    """Load what was confirmed; what is done is not there to be done once more, only to be shown.
+
+    Pages tell a revision that nothing reaches.
+    """
+    rows = Confirmation.objects.filter(pk__in=told)
+    wanted = (row for row in rows if row.done_at is None or told[row.pk] > _REVISION)
+    return {row.pk: Loaded(Contact(str(row.pk), _values(row)), revision=_REVISION) for row in wanted}
 
 
 def _values(row: Confirmation) -> dict[str, Any]:
-    return {"name": row.label, "operation": row.operation, "arguments": row.arguments}
+    # Whoever is asked whether it was done has to know what it was about.
+    return {"name": _said(row.label, row.arguments), "operation": row.operation, "arguments": row.arguments}
 
 
 def done(id: uuid.UUID, told: Mapping[str, Any]) -> None:

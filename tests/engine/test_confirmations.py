@@ -9,6 +9,7 @@ import pytest
 from engine import confirmations
 from engine.conversations import Customer
 from engine.models import Confirmation, Conversation, Intent
+from engine.retention import prune_conversations
 from engine.services import question_ask
 from integrations import deliveries
 from integrations.drain import drain
@@ -17,7 +18,7 @@ from integrations.models import Call, Connector, Delivery
 from integrations.settling import UNANSWERED_WAIT
 from runtime import personal
 from runtime.personal import Person
-from tests.factories import ClientFactory, ExampleFactory, IntentFactory
+from tests.factories import ClientFactory, ExampleFactory, IntentFactory, UserFactory
 from tests.integrations.providers.rest.definitions import WRITE, config
 from tests.integrations.providers.sandboxed import connector_to
 from tests.sandbox import REST_KEY
@@ -66,7 +67,7 @@ def returns(sandbox):
     return sandbox.rows("rest", "returns")
 
 
-def later(connector):
+def answer_late(connector):
     """Let what waits for an answer that never came be due."""
     due = Delivery.objects.filter(connector=connector)
     for row in due:
@@ -169,7 +170,7 @@ def test_what_is_repeatable_is_repeated_under_its_number(bot, sandbox, connector
     sandbox.fault(vendor="rest", reset="after", count=1)
     drain(connector.pk)
     assert Delivery.objects.get().state == "waiting"
-    later(connector)
+    answer_late(connector)
     assert Delivery.objects.get().state == "delivered"
     assert len(returns(sandbox)) == 1
 
@@ -180,14 +181,14 @@ def test_what_is_not_repeatable_is_put_before_a_person(bot, sandbox, connector, 
     ask(bot, "yes", after=asked(bot))
     sandbox.fault(vendor="rest", reset="after", count=1)
     drain(connector.pk)
-    later(connector)
+    answer_late(connector)
     row = Delivery.objects.get()
     assert (row.state, row.reason) == ("needs_you", "change_unanswered")
     assert "may have been done or not" in explain(row)
     assert len(returns(sandbox)) == 1
     # A person has looked, and presses "Send again".
     deliveries.send_again(deliveries=[row])
-    later(connector)
+    answer_late(connector)
     assert Delivery.objects.get().state == "delivered"
     assert len(returns(sandbox)) == 2
 
@@ -206,7 +207,7 @@ def test_an_answer_that_is_not_understood_has_nothing_done_again(bot, sandbox, c
     Connector.objects.filter(pk=connector.pk).update(config=config({**ONCE_AT_MOST, **unreadable}))
     ask(bot, "yes", after=asked(bot))
     drain(connector.pk)
-    later(connector)
+    answer_late(connector)
     row = Delivery.objects.get()
     assert (row.state, row.reason) == ("needs_you", "change_unanswered")
     assert "gave no answer that can be read: “" in explain(row)
@@ -237,7 +238,7 @@ def test_a_worker_that_dies_while_sending_is_no_reason_to_do_it_twice(bot, sandb
     Delivery.objects.claim_batch(connector.pk, 1)
     Delivery.objects.update(lease_until=Delivery.objects.get().created_at - timedelta(hours=1))
     drain(connector.pk)
-    later(connector)
+    answer_late(connector)
     assert Delivery.objects.get().reason == "change_unanswered"
     assert returns(sandbox) == []
 
@@ -250,6 +251,18 @@ def test_what_is_done_is_never_done_again(bot, sandbox, connector, intent):
     drain(connector.pk)
     assert len(returns(sandbox)) == 1
     assert {row.state for row in Delivery.objects.all()} == {"delivered", "cancelled"}
+
+
+def test_the_page_of_a_delivery_says_what_it_was_about_before_and_after_it_is_done(
+    bot, sandbox, connector, intent, client
+):
+    client.force_login(UserFactory())
+    ask(bot, "yes", after=asked(bot))
+    page = f"/admin/integrations/delivery/{Delivery.objects.get().pk}/change/"
+    about = "Announce a return: order number R-1001, reason It is too small"
+    assert about in client.get(page).content.decode()
+    drain(connector.pk)
+    assert about in client.get(page).content.decode()
 
 
 def test_a_refusal_is_said(bot, sandbox, connector, intent):
@@ -271,6 +284,16 @@ def test_a_visitors_address_is_the_sessions(bot, connector):
     question = ask(bot, "I want to send it back anna@example.com", customer=eve)
     assert "eve@example.com" in question.text
     assert "anna" not in question.text
+
+
+@pytest.mark.db
+def test_a_conversation_is_kept_until_what_was_confirmed_in_it_is_done(bot, sandbox, connector, intent, later):
+    ask(bot, "yes", after=asked(bot))
+    later(days=3)
+    assert prune_conversations(days=1) == 0
+    drain(connector.pk)
+    assert len(returns(sandbox)) == 1
+    assert prune_conversations(days=1) == 1
 
 
 def test_who_is_erased_takes_along_what_they_confirmed(bot, connector, intent):
