@@ -1,6 +1,7 @@
 """Asks vendors that don't tell by themselves what has changed: each in its own time, on from where it was left.
 
-A connector whose vendor tells by webhook is asked only as long as it has no address for that.
+A connector whose vendor tells by webhook is asked until its first message has arrived: an address that is made here is
+not entered there yet.
 """
 
 import time
@@ -59,11 +60,11 @@ def run(id: str) -> None:
 
 
 def _asked() -> QuerySet[Connector]:
-    """Return the connectors whose vendors are asked; one that rests, is switched off or has an address is not."""
+    """Return the connectors whose vendors are asked; one that rests, is switched off or tells by itself is not."""
     able = [key for key in PROVIDERS if issubclass(provider_class(key), ChangeSource)]
     working = Connector.objects.filter(is_active=True, provider__in=able, status__paused_at=None)
     is_on = Q(event_source=None) | Q(event_source__is_active=True)
-    return working.filter(is_on, event_source__token_digest=None)
+    return working.filter(is_on, event_source__heard_at=None)
 
 
 class _Turn:

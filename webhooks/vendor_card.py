@@ -75,8 +75,8 @@ def standing(connector: Connector) -> Standing | None:
         secret=_secret_words(source, speaks) if source and speaks and has_address else "",
         troubles=_troubles(source, speaks, setup_) if source and speaks and setup_ and has_address else (),
         replaced_until=replaced(source) if source else None,
-        # Who has an address to tell is not asked.
-        asks_every=0.0 if has_address else asks_every,
+        # Who tells by itself is not asked.
+        asks_every=0.0 if source and source.heard_at else asks_every,
         status=getattr(connector, "status", None),
         **counts,
     )

@@ -180,6 +180,17 @@ def test_what_came_is_counted_and_one_click_away(admin_browser):
     assert "CRM &lt;b&gt;" in listed.content.decode()
 
 
+def test_a_shop_is_asked_until_its_first_message_arrives(admin_browser):
+    connector = ConnectorFactory(provider="woocommerce")
+    assert "Until then it is asked" in page_of(admin_browser, connector)
+    sources.address_make(source=sources.source_for(connector))
+    page = page_of(admin_browser, connector)
+    assert "Until the first message arrives it is asked" in page
+    assert ">Settings<" not in page
+    Source.objects.update(heard_at=timezone.now())
+    assert "is asked what has changed" not in page_of(admin_browser, connector)
+
+
 def test_who_may_only_look_sees_the_card_and_presses_nothing():
     connector = ConnectorFactory(provider="hubspot")
     source = sources.source_for(connector)

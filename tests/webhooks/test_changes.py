@@ -206,9 +206,14 @@ def test_who_rests_is_not_asked(connector, how):
     assert Asked.cursors == []
 
 
-def test_who_has_an_address_to_tell_is_not_asked(connector):
-    sources.address_make(source=sources.source_for(connector))
+def test_who_has_an_address_is_asked_until_it_tells_by_itself(connector):
+    source = sources.source_for(connector)
+    sources.address_make(source=source)
+    assert due().due == [str(connector.pk)]
+    sources.heard(source)
     assert due().due == []
+    changes.run(str(connector.pk))
+    assert Asked.cursors == []
 
 
 def test_an_order_that_is_sent_in_the_shop_reaches_who_listens(sandbox, monkeypatch):
