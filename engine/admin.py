@@ -44,6 +44,7 @@ class IntentForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class ta
         help_text=(
             "What you have defined on a connector’s Endpoints page. What it has to be told is asked for by itself; its "
             "facts go into the answer in braces. An answer that says whose it is (email, phone) is told to that person."
+            " A change is made for whoever says yes: the system itself has to check that it is theirs to make."
         ),
     )
 

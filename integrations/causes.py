@@ -16,6 +16,8 @@ from integrations.outbox import DeliveryQuerySet
 State = Delivery.State
 
 _FIELD_IS_AT_FAULT = {"unknown_field", "read_only_field"}
+# Whether it was done has to be looked up for each: the same press for all of them would do some twice.
+_ONE_BY_ONE = {"change_unanswered"}
 _MOST_CAUSES = 20
 
 
@@ -54,6 +56,11 @@ class Cause:
             return False
         fields = {row.field for row in rows_in_use(self.connector)}
         return self.field in fields and len(fields) > 1
+
+    @property
+    def can_send_all_again(self) -> bool:
+        """Tell whether sending all of them again may do no harm that a look at each would prevent."""
+        return self.reason not in _ONE_BY_ONE
 
     @property
     def deliveries(self) -> DeliveryQuerySet:

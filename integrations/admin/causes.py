@@ -62,8 +62,9 @@ def _presses(request: HttpRequest, cause: Cause) -> tuple[Press, ...]:
     if cause.can_leave_out and request.user.has_perm("integrations.change_connector"):
         confirm = f"“{cause.field}” is taken off the mapping and no longer sent to {cause.connector}. Go on?"
         found.append(Press("Leave the field out", _address(cause, "leave_out"), fields, confirm))
-    again = "Send again" if one else f"Send the {cause.count:,} again"
-    found.append(Press(again, _address(cause, "send_again"), fields, is_primary=not found))
+    if cause.can_send_all_again:
+        again = "Send again" if one else f"Send the {cause.count:,} again"
+        found.append(Press(again, _address(cause, "send_again"), fields, is_primary=not found))
     cancel = "Cancel it" if one else f"Cancel the {cause.count:,}"
     lost = f"{counted(cause.count, 'lead')} will not be sent to {cause.connector} unless they get in touch again."
     found.append(Press(cancel, _address(cause, "cancel"), fields, f"{lost} Cancel?", is_primary=False))

@@ -333,6 +333,13 @@ class TestCauses:
         assert page.count("Leave the field out") == 1
         assert "Property utm_src does not exist" in page
 
+    def test_changes_that_may_have_been_done_are_sent_again_one_by_one_alone(self, admin_browser, crm: Connector):
+        for _ in range(2):
+            DeliveryFactory(connector=crm, state="needs_you", reason="change_unanswered", operation="call")
+        page = page_of(admin_browser, crm)
+        assert "See the 2" in page
+        assert "Send the 2 again" not in page
+
     def test_send_again_sends_the_cause_and_no_other(self, admin_browser: Client, crm: Connector):
         wanted = [DeliveryFactory(connector=crm, **UNKNOWN_FIELD) for _ in range(3)]
         others = [
