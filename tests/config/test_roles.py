@@ -57,7 +57,6 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
     "leads.Import": record(
         A,
         add={A},
-        press__start={A},
         press__go_on={A},
         press__undo={A},
         url__leads_import_match={A},
