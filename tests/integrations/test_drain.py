@@ -303,9 +303,9 @@ def test_a_used_up_day_holds_what_waits_and_says_until_when(sandbox, crm, client
 
 
 def test_what_to_send_next_is_found_without_reading_all_that_waits(crm):
-    if connection.vendor != "sqlite":
-        pytest.skip("PostgreSQL's plans, which depend on figures, are looked at by `make bench`")
     plan = Delivery.objects.ready(crm.pk, db_now()).order_by("due_at", "id")[:100].explain()
-    backlog, _, erasures = plan.partition("LIST SUBQUERY 2")
-    assert "delivery_queue (state=? AND connector_id=? AND due_at<?)" in backlog
-    assert "delivery_erasing" in erasures
+    # PostgreSQL chooses by figures, which a test has none of: `make bench` looks at its plans.
+    if connection.vendor == "sqlite":
+        backlog, _, erasures = plan.partition("LIST SUBQUERY 2")
+        assert "delivery_queue (state=? AND connector_id=? AND due_at<?)" in backlog
+        assert "delivery_erasing" in erasures
