@@ -18,7 +18,7 @@ from integrations.providers.base import Confirmer, Contact, Kind, Outcome
 from integrations.providers.registry import class_of
 from integrations.resending import send_again as send_again
 from integrations.resending import send_again_all as send_again_all
-from integrations.settling import UNANSWERED_WAIT, give_back, may_harm_twice, supersede_older
+from integrations.settling import UNANSWERED_WAIT, arrives_twice, give_back, may_harm_twice, supersede_older
 from integrations.settling import put_back as put_back
 from integrations.settling import recover_lapsed as recover_lapsed
 from runtime import turns
@@ -85,9 +85,9 @@ class Results:
 
     def _add_failure(self, delivery: Delivery, outcome: Outcome) -> None:
         told = {"reason": outcome.reason, "vendor_words": scrub_text(outcome.words)[:500], "field": outcome.field[:80]}
-        step = retries.next_step(
-            refused=outcome.kind == "rejected", tries=delivery.tries, policy=self._policy, retry_after=outcome.after
-        )
+        # An API may never answer in words that we understand, and each try makes another contact there.
+        seldom = outcome.kind == "rejected" or (outcome.kind == "unknown" and arrives_twice(self._connector))
+        step = retries.next_step(refused=seldom, tries=delivery.tries, policy=self._policy, retry_after=outcome.after)
         unanswered_at, wait = delivery.unanswered_at, timedelta(0)
         if outcome.kind == "unknown" and self._unanswered_at(delivery):
             unanswered_at, wait = self._unanswered_at(delivery), UNANSWERED_WAIT

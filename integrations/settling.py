@@ -28,6 +28,12 @@ def may_harm_twice(connector: Connector, operation: str) -> bool:
     return operation == outbox.CALL or class_of(connector).effect != "upsert"
 
 
+def arrives_twice(connector: Connector) -> bool:
+    """Tell whether a lead that is sent again after a try without an answer may be another one there."""
+    provider = class_of(connector)
+    return provider.effect == "at_least_once" and not provider.has_idempotency_key
+
+
 def give_back(delivery: Delivery, state: State = State.WAITING, **values: Any) -> bool:
     """Let a claimed delivery wait again, for its time or a person; False where somebody has claimed it since.
 

@@ -212,7 +212,10 @@ def retry_sentences(connector: Connector) -> list[str]:
 _SILENCES = {
     "upsert": "If it gives no answer, the lead is sent again: {name} writes over what it has, nothing arrives twice.",
     "search_then_create": "If it gives no answer, we wait a minute and look there first whether the lead has arrived.",
-    "at_least_once": "If it gives no answer, the lead is sent again, and may arrive there twice: {name} can't tell.",
+    "at_least_once": (
+        "If it gives no answer, the lead is sent again, as seldom as a refused one, and may arrive there twice: "
+        "{name} can't tell."
+    ),
 }
 _KEYED = "If it gives no answer, the lead is sent again under the same number, so that {name} takes it once."
 

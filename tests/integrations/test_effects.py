@@ -140,9 +140,20 @@ def test_a_vendor_that_can_not_tell_is_said_to_get_it_twice(vendor, connected, c
     [row] = deliveries_of(lead.pk)
     assert explain(row).endswith("It is tried again by itself, so it may arrive twice.")
     assert any("may arrive there twice" in sentence for sentence in syncs.retry_sentences(crm))
-    drain_for(crm, later)
+    drain_for(crm, later, minutes=7)
     [row] = deliveries_of(lead.pk)
     assert explain(row) == "CRM has it, perhaps twice: an earlier try was not answered."
+
+
+def test_where_each_try_may_be_another_lead_a_person_is_asked_soon(vendor, connected, client_row, later):
+    crm = connected("posting")
+    lead = capture(client_row)
+    vendor.dials = ["lose"] * 12
+    for _ in range(6):
+        drain(crm.pk)
+        later(hours=8)
+    [row] = deliveries_of(lead.pk)
+    assert (row.state, len(vendor.asked)) == ("needs_you", 4)
 
 
 def test_an_upsert_is_sent_again_without_ado(vendor, connected, client_row, later):
