@@ -1,8 +1,10 @@
 """The worker process: a clock that finds due work, and the threads that do it."""
 
+import ctypes
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -27,6 +29,8 @@ _DUE_AT_ONCE = 500
 _ANNOUNCED_SECONDS = 1.0
 # How often an idle thread turns round; a message wakes it.
 _TURN_MS = 1000
+# Of glibc's <malloc.h>.
+_M_ARENA_MAX = -8
 
 
 class Clock(threading.Thread):
@@ -117,8 +121,18 @@ def _start_listening(hints: wakeups.Wakeups) -> None:
     threading.Thread(target=_listen, args=(hints, hints.doorbell), name="doorbell", daemon=True).start()
 
 
+def _keep_one_heap() -> None:
+    """Have the C library's threads share one heap; where it isn't glibc, it does as it likes.
+
+    Each new thread may get a heap of its own, and what one frees another can't use: a worker would grow for hours.
+    """
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
+
 def work(threads: int, stopped: threading.Event, patience: timedelta = timedelta(seconds=8)) -> None:
     """Do due work with `threads` threads until `stopped` is set; then finish what is in hand within `patience`."""
+    _keep_one_heap()
     periodic.ensure_rows()
     hints = wakeups.current()
     broker = hints.actor.broker
