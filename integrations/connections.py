@@ -4,13 +4,23 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from integrations import egress
 from integrations.breaker import Breaker
 from integrations.calls import CallLog
 from integrations.credentials import Proof, opened, proof
-from integrations.egress import TOTAL_SECONDS, Session, Transport
+from integrations.egress import TOTAL_SECONDS, Transport
 from integrations.guard import GuardedSession
 from integrations.models import Connector, Credential
-from integrations.providers.base import LOOKED_UP, DefinedOperation, EventSource, Operations, Provider, Reply
+from integrations.providers.base import (
+    LOOKED_UP,
+    DefinedOperation,
+    EventSource,
+    Operations,
+    Provider,
+    Reply,
+    Request,
+    Session,
+)
 from integrations.providers.errors import Misconfigured
 from integrations.providers.registry import PROVIDERS, class_of, is_able
 from integrations.quota import Quota, Window
@@ -47,7 +57,7 @@ def open_provider(
         proves: dict[str, Any] = {"authorise": lambda: signed_in.proof().headers, "renew": signed_in.renew}
     else:
         proves = _by_key(provider, credential, use_spare=use_spare)
-    session = Session(
+    session = egress.Session(
         connector.base_url or provider.default_base_url,
         calls=calls,
         **proves,
@@ -60,10 +70,10 @@ def open_provider(
     return provider(_guarded(session, connector, provider, ends_at, may_call), connector.config)
 
 
-class _NoWayOut:
+class _NoWayOut(Session):
     """The session of a provider that reads what came in: it asks nobody."""
 
-    def request(self, method: str, path: str, **options: Any) -> Reply:
+    def send(self, request: Request) -> Reply:
         """Refuse. Raises: Misconfigured."""
         raise Misconfigured("What came in is read without asking anybody.")
 

@@ -1,6 +1,6 @@
 """The only module that opens a connection to the outside."""
 
-import json as jsonlib
+import json
 import re
 import socket
 import ssl
@@ -19,8 +19,8 @@ import httpx2
 from django.conf import settings
 
 from integrations.addresses import Exemption, check_address, check_host, exemptions
-from integrations.providers import errors
-from integrations.providers.base import KEY_IN_BODY, Reply
+from integrations.providers import base, errors
+from integrations.providers.base import KEY_IN_BODY, Reply, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -218,8 +218,8 @@ def _no_headers() -> dict[str, str]:
     return {}
 
 
-class Session:
-    """One connector's way out: requests to paths below its base address (implements `providers.base.Session`).
+class Session(base.Session):
+    """One connector's way out: requests to paths below its base address.
 
     `authorise` returns the headers that prove who we are, `parameters` are added to every address for the same end,
     and `key` stands in for `KEY_IN_BODY`; what stands under the names in `personal` is left out of the log;
@@ -255,40 +255,24 @@ class Session:
         self._total_seconds = total_seconds
         self._transport = transport or _transport_for(self._base)
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        purpose: str,
-        json: Any = None,
-        form: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        items: int = 1,
-        max_bytes: int = 1_000_000,
-        logged_path: str = "",
-        personal: Collection[str] = (),
-    ) -> Reply:
-        """Send one request and return the reply, whatever its status; after a 401 once more with a renewed credential.
+    def send(self, request: Request) -> Reply:
+        """Send one request; after a 401 once more with a renewed credential.
 
         Raises: RetryLater (not sent), OutcomeUnknown (sent, no whole answer), EgressDenied, Misconfigured.
         """
-        url = self._below_base(path, {**(params or {}), **self._parameters})
-        content, content_type = _body(json, form, self._key)
+        url = self._below_base(request.path, {**(request.params or {}), **self._parameters})
+        content, content_type = _body(request, self._key)
 
         def send() -> Reply:
-            sent = {**_standing_headers(content_type), **(headers or {}), **self._authorise()}
-            request = _request(method, url, sent, content)
-            shown = {"url": self._shown(request.url, logged_path), "personal": self._personal.union(personal)}
-            return self._logged(request, purpose, items, content, max_bytes, shown)
+            headers = {**_standing_headers(content_type), **(request.headers or {}), **self._authorise()}
+            return self._logged(request, _written(request.method, url, headers, content), content)
 
         reply = send()
         if reply.status == 401 and self._renew is not None and self._renew():
             reply = send()
         return reply
 
-    def _below_base(self, path: str, params: Mapping[str, str] | None) -> httpx2.URL:
+    def _below_base(self, path: str, params: Mapping[str, str]) -> httpx2.URL:
         plain = unquote(unquote(path))
         if not path.startswith("/") or path.startswith("//") or re.search(r"[?#\\\s\x00-\x1f]", path):
             raise errors.EgressDenied("A request must stay below the base address.")
@@ -300,33 +284,26 @@ class Session:
         except (httpx2.InvalidURL, UnicodeError) as err:
             raise errors.EgressDenied("A request's path must be percent-encoded.") from err
 
-    def _logged(
-        self,
-        request: httpx2.Request,
-        purpose: str,
-        items: int,
-        content: bytes,
-        max_bytes: int,
-        shown: Mapping[str, Any],
-    ) -> Reply:
+    def _logged(self, asked: Request, request: httpx2.Request, content: bytes) -> Reply:
         started = time.perf_counter()
         reply: Reply | None = None
         failure: errors.ProviderError | None = None
         try:
-            reply = self._send(request, max_bytes)
+            reply = self._timed(request, asked.max_bytes)
         except errors.ProviderError as err:
             failure = err
             raise
         finally:
             self._calls.record(
-                purpose=purpose,
+                purpose=asked.purpose,
                 method=request.method,
-                items=items,
+                url=self._shown(request.url, asked.logged_path),
+                items=asked.items,
                 request_body=content,
                 duration_ms=(time.perf_counter() - started) * 1000,
                 reply=reply,
                 failure=failure,
-                **shown,
+                personal=self._personal.union(asked.personal),
             )
         return reply
 
@@ -337,7 +314,7 @@ class Session:
         base = str(self._base.copy_with(raw_path=self._base_path.encode("ascii"))).rstrip("/")
         return f"{base}{logged_path}{'?' if query else ''}{query}"
 
-    def _send(self, request: httpx2.Request, max_bytes: int) -> Reply:
+    def _timed(self, request: httpx2.Request, max_bytes: int) -> Reply:
         now = time.monotonic()
         ends_at = now + self._total_seconds
         if self._ends_at is not None:
@@ -420,24 +397,24 @@ def _standing_headers(content_type: str) -> dict[str, str]:
     return standing | ({"Content-Type": content_type} if content_type else {})
 
 
-def _body(json: Any, form: Mapping[str, str] | None, key: str) -> tuple[bytes, str]:
-    if form is not None:
-        return urlencode(form).encode(), "application/x-www-form-urlencoded"
-    if json is None:
+def _body(request: Request, key: str) -> tuple[bytes, str]:
+    if request.form is not None:
+        return urlencode(request.form).encode(), "application/x-www-form-urlencoded"
+    if request.json is None:
         return b"", ""
 
     def spelt(value: Any) -> str:
         return key if value is KEY_IN_BODY else str(value)
 
     try:
-        text = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=spelt)
+        text = json.dumps(request.json, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=spelt)
     except ValueError as err:
         raise errors.Misconfigured("A mapped value is not a number JSON knows.", code="mapping") from err
     # Half a surrogate pair, which JSON lets in, is no text.
     return text.encode("utf-8", "replace"), "application/json"
 
 
-def _request(method: str, url: httpx2.URL, headers: Mapping[str, str], content: bytes) -> httpx2.Request:
+def _written(method: str, url: httpx2.URL, headers: Mapping[str, str], content: bytes) -> httpx2.Request:
     if any(re.search(r"[\x00-\x1f\x7f]", value) for value in headers.values()):
         raise errors.Misconfigured("A header holds a line break or another control character.")
     try:

@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,8 @@ from integrations.providers.base import (
     OrderSource,
     Provider,
     Reply,
+    Request,
+    Session,
 )
 from integrations.providers.endpoint_checks import check_endpoint
 from integrations.providers.endpoints import MOST_ENDPOINTS, USES, Endpoint, endpoints_of
@@ -202,32 +204,18 @@ class _NotSentError(Exception):
     """The request is written down and goes nowhere."""
 
 
-class _Unsent:
+class _Unsent(Session):
     """A session that writes the request down instead of sending it."""
 
     def __init__(self, connector: Connector) -> None:
         self._base = connector.base_url.rstrip("/")
         self.written = ""
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        purpose: str,
-        json: Any = None,
-        form: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        items: int = 1,
-        max_bytes: int = 1_000_000,
-        logged_path: str = "",
-        personal: Collection[str] = (),
-    ) -> Reply:
-        query = "".join(f"\n  ?{name} = {value}" for name, value in (params or {}).items())
-        named = "".join(f"\n{name}: {value}" for name, value in (headers or {}).items())
-        body = "" if json is None else f"\n\n{_indented(json)}"
-        self.written = f"{method} {self._base}{path}{query}{named}{body}"[:_LONGEST_SHOWN]
+    def send(self, request: Request) -> Reply:
+        query = "".join(f"\n  ?{name} = {value}" for name, value in (request.params or {}).items())
+        named = "".join(f"\n{name}: {value}" for name, value in (request.headers or {}).items())
+        body = "" if request.json is None else f"\n\n{_indented(request.json)}"
+        self.written = f"{request.method} {self._base}{request.path}{query}{named}{body}"[:_LONGEST_SHOWN]
         raise _NotSentError
 
 

@@ -1,14 +1,13 @@
 """Stands before every request to a vendor: its quota and its breaker, whoever calls."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import structlog
 
 from integrations.breaker import Breaker
 from integrations.providers import errors
-from integrations.providers.base import Limits, Reply, Session
+from integrations.providers.base import Limits, Reply, Request, Session
 from integrations.providers.replies import retry_after
 from integrations.quota import Quota
 
@@ -21,8 +20,8 @@ _UNTOLD_DAY = 3600.0
 _OURS = {"no_time_left", "busy"}
 
 
-class GuardedSession:
-    """A session that waits for its turn, at most `patience` seconds (implements `providers.base.Session`)."""
+class GuardedSession(Session):
+    """A session that waits for its turn, at most `patience` seconds."""
 
     def __init__(
         self,
@@ -45,39 +44,13 @@ class GuardedSession:
         # A look-up gives up at its own deadline: that it got no answer by then doesn't say that the vendor is down.
         self._counts_silence = counts_silence
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        purpose: str,
-        json: Any = None,
-        form: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        items: int = 1,
-        max_bytes: int = 1_000_000,
-        logged_path: str = "",
-        personal: Collection[str] = (),
-    ) -> Reply:
+    def send(self, request: Request) -> Reply:
         """Send one request when it is allowed. Raises: errors.Held, and what the session raises."""
         self._await_turn()
         if not self._may_call():
             raise errors.RetryLater(code="no_time_left")
         try:
-            reply = self._inner.request(
-                method,
-                path,
-                purpose=purpose,
-                json=json,
-                form=form,
-                params=params,
-                headers=headers,
-                items=items,
-                max_bytes=max_bytes,
-                logged_path=logged_path,
-                personal=personal,
-            )
+            reply = self._inner.send(request)
         except errors.OutcomeUnknown:
             if self._counts_silence:
                 self._note(is_well=False)

@@ -5,9 +5,9 @@ A provider translates, nothing more: dataclasses in, dataclasses out. It has no 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal, Protocol
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Concatenate, Final, Literal, ParamSpec
 
 from django import forms
 
@@ -82,6 +82,7 @@ __all__ = [
     "Provider",
     "Received",
     "Reply",
+    "Request",
     "SchemaSource",
     "Session",
     "Shipment",
@@ -139,36 +140,57 @@ KEY_IN_BODY: Final = _KeyInBody()
 """Stands in a JSON body for the connector's key, where a vendor wants it there; the session puts it in."""
 
 
-class Session(Protocol):
-    """The way out that a provider is given (integrations.egress implements it).
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a vendor."""
 
-    Addresses are paths below the connector's base address; authentication, time-outs, size limits, renewal after a
-    401 and the log of calls are the session's business.
+    method: str
+    path: str
+    """Below the connector's base address, percent-encoded."""
+    _: KW_ONLY
+    purpose: str
+    """What for, in a word that the log of calls shows."""
+    json: Any = None
+    form: Mapping[str, str] | None = None
+    params: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = None
+    items: int = 1
+    """How many contacts or records it is about."""
+    max_bytes: int = 1_000_000
+    """The longest answer that is read."""
+    logged_path: str = ""
+    """What the log of calls shows in place of a path that may hold somebody's data."""
+    personal: Collection[str] = ()
+    """Names under which the log leaves out what bodies hold, besides what it leaves out anyway."""
+
+
+_Fields = ParamSpec("_Fields")
+
+
+def _by_fields(request: Callable[_Fields, Request]) -> "Callable[Concatenate[Session, _Fields], Reply]":
+    """Return the method that sends a request made of its arguments: what one can ask is written in `Request` alone."""
+
+    def send(session: "Session", /, *first: _Fields.args, **named: _Fields.kwargs) -> Reply:
+        return session.send(request(*first, **named))
+
+    return send
+
+
+class Session(ABC):
+    """The way out that a provider is given (integrations.egress has the one that leads outside).
+
+    Authentication, time-outs, size limits, renewal after a 401 and the log of calls are the session's business.
     """
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        purpose: str,
-        json: Any = None,
-        form: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        items: int = 1,
-        max_bytes: int = 1_000_000,
-        logged_path: str = "",
-        personal: Collection[str] = (),
-    ) -> Reply:
+    @abstractmethod
+    def send(self, request: Request) -> Reply:
         """Send one request and return the reply, whatever its status.
 
-        `logged_path` is what the log of calls shows in place of a path that may hold somebody's data; under the names
-        in `personal` it leaves out what bodies hold, besides what it leaves out anyway.
-
-        Raises: RetryLater (not sent), OutcomeUnknown (sent, no whole answer), EgressDenied.
+        Raises: RetryLater (not sent), OutcomeUnknown (sent, no whole answer), EgressDenied, Misconfigured.
         """
-        ...
+
+    request = _by_fields(Request)
+    """The same, by the fields of `Request`: `session.request("GET", "/me", purpose="check")`."""
 
 
 @dataclass(frozen=True, slots=True)

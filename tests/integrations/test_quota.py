@@ -8,7 +8,7 @@ import pytest
 from integrations.breaker import FAILURES_IN_A_ROW, PROBE_SECONDS, Breaker
 from integrations.guard import GuardedSession
 from integrations.providers import errors
-from integrations.providers.base import Limits, Reply
+from integrations.providers.base import Limits, Reply, Session
 from integrations.quota import Quota, Window
 
 
@@ -178,8 +178,8 @@ class TestDay:
 
 
 def test_a_request_turned_away_for_the_day_costs_no_try_and_closes_the_day():
-    class Used:
-        def request(self, method, path, **options):
+    class Used(Session):
+        def send(self, request):
             return Reply(403, {}, b"")
 
     quota = Quota(uuid.uuid4(), None)
