@@ -59,6 +59,9 @@ class Results:
 
     def add(self, delivery: Delivery, outcome: Outcome) -> None:
         """Note a vendor's word on one delivery."""
+        if outcome.kind == "unsent":
+            self._put(delivery, State.WAITING, reason=delivery.reason, vendor_words=delivery.vendor_words)
+            return
         if delivery.state == State.SENDING:
             delivery.tries += 1
         if outcome.kind == "delivered":

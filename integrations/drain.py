@@ -134,7 +134,7 @@ class Turn:
             if self._sent and time.monotonic() < self._look_at:
                 return None
             if self._asks and (accepted := Delivery.objects.claim_job(self._connector.pk)):
-                return Inquiry(accepted)
+                return self._packer.inquiry(accepted)
             batch = Delivery.objects.claim_batch(self._connector.pk, self._provider_class.batch_size)
             # Nothing else is due: looking once more would only keep the call from the wire.
             self._look_at = time.monotonic() + (_LOOK_SECONDS if batch.is_all else 0.0)

@@ -37,6 +37,10 @@ _REASONS: dict[str, tuple[str, str]] = {
         "{vendor} gave no answer that can be read{said}, so it may have been done or not",
         "Look there; press “Send again” only if it was not done.",
     ),
+    "unconfirmed": (
+        "{vendor} took it with others and did not tell what became of it",
+        "It is sent again by itself, alone.",
+    ),
     "no_answer": ("{vendor} did not answer in time", "It is tried again by itself."),
     "retry_later": ("{vendor} had a problem of its own{said}", "It is tried again by itself."),
     "rate_limited": ("{vendor} asked us to slow down", "It is tried again by itself."),

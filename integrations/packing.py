@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,9 +13,9 @@ from integrations.connections import operations_of
 from integrations.mappings import mapped_fields
 from integrations.models import Connector, Delivery
 from integrations.outbox import CALL, ERASE, LeftOut
-from integrations.parcels import Parcel
+from integrations.parcels import Inquiry, Parcel
 from integrations.providers import errors
-from integrations.providers.base import Contact, Outcome, Provider
+from integrations.providers.base import UNCONFIRMED, Contact, Outcome, Provider
 from integrations.providers.registry import class_of
 from integrations.settling import UNANSWERED_WAIT, may_harm_twice
 from runtime import secrets
@@ -69,10 +70,26 @@ class Packer:
                     external_id=told[delivery.subject_id].external_id,
                     may_exist=at is not None,
                     idempotency_key=_idempotency_key(delivery),
+                    goes_alone=delivery.reason == UNCONFIRMED,
                 ),
             )
         results.save()
         return parcel if parcel.deliveries else None
+
+    def inquiry(self, accepted: Sequence[Delivery]) -> Inquiry:
+        """Return the question what became of deliveries of one job, with what each is about as it is now."""
+        ids = dict.fromkeys((delivery.subject_id for delivery in accepted), 0)
+        loaded = subjects.load(accepted[0].subject_kind, ids)
+        contacts = (self._as_it_is(loaded.get(delivery.subject_id), delivery) for delivery in accepted)
+        return Inquiry(list(accepted), list(contacts))
+
+    def _as_it_is(self, subject: subjects.Loaded | None, delivery: Delivery) -> Contact:
+        contact = Contact(str(delivery.subject_id), {})
+        if subject is not None:
+            # A mapping that broke since has no say in what became of what was sent by the one before it.
+            with suppress(errors.Misconfigured):
+                contact = mapped(self._connector, subject.contact)
+        return replace(contact, job_item=delivery.job_item)
 
     def _confirmed(
         self, batch: Sequence[Delivery], told: Mapping[uuid.UUID, Told], results: deliveries.Results

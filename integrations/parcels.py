@@ -121,7 +121,7 @@ class Inquiry:
     """The deliveries of one job at a vendor, which is asked once about all of them."""
 
     deliveries: list[Delivery]
-    contacts: Sequence[Contact] = ()
+    contacts: Sequence[Contact]
 
     def is_full(self, batch_size: int) -> bool:
         """Ask at once."""
@@ -144,4 +144,4 @@ class Inquiry:
         """Ask what became of them; touches no database. Raises: errors.ProviderError."""
         if not isinstance(provider, Confirmer):
             raise errors.Unsupported(f"{provider.name} can't be asked.")
-        return provider.confirm(self.deliveries[0].job, [delivery.job_item for delivery in self.deliveries])
+        return provider.confirm(self.deliveries[0].job, self.contacts)

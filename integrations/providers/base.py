@@ -28,7 +28,7 @@ from integrations.providers.capabilities import (
     SchemaSource,
     SubscriberSink,
 )
-from integrations.providers.contacts import Contact, Enquiry, Kind, Outcome, Statement
+from integrations.providers.contacts import UNCONFIRMED, Contact, Enquiry, Kind, Outcome, Statement
 from integrations.providers.facts import (
     EVENT_TYPES,
     ORDER_STATUSES,
@@ -54,6 +54,7 @@ __all__ = [
     "LOOKED_UP",
     "OPERATIONS",
     "ORDER_STATUSES",
+    "UNCONFIRMED",
     "Acknowledgement",
     "CatalogSource",
     "ChangeSource",

@@ -43,11 +43,12 @@ class Confirmer(ABC):
     """Longer than this after it was accepted nobody waits: a person is asked."""
 
     @abstractmethod
-    def confirm(self, job: str, items: Sequence[str]) -> list[Outcome]:
-        """Ask once what became of a job's items; one outcome each, in order.
+    def confirm(self, job: str, contacts: Sequence[Contact]) -> list[Outcome]:
+        """Ask once what became of a job's items (`Contact.job_item`); one outcome each, in order.
 
-        One that isn't done yet is `accepted` again, with the time to ask next; of a job the vendor no longer knows
-        each is `unknown`. Raises: errors.ProviderError where it can't be asked now; it is asked again later.
+        The contacts are as they are now, not as they were sent; one that is gone since has an id alone. One that isn't
+        done yet is `accepted` again, with the time to ask next; of a job the vendor no longer knows each is `unknown`.
+        Raises: errors.ProviderError where it can't be asked now; it is asked again later.
         """
 
 

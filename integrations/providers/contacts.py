@@ -52,6 +52,10 @@ class Contact:
     """A try went unanswered and may have had its effect: a provider of `search_then_create` looks for `id` first."""
     idempotency_key: str = ""
     """The same for every try of the same state: where the vendor has a header for it, it acts once."""
+    job_item: str = ""
+    """What the vendor's job calls it, where it is asked what became of that."""
+    goes_alone: bool = False
+    """A job that it went in could not tell what became of it (`Outcome.unconfirmed`)."""
 
     @property
     def email(self) -> str:
@@ -59,7 +63,8 @@ class Contact:
         return str(self.values.get("email") or "")
 
 
-Kind = Literal["delivered", "accepted", "retry", "rejected", "unknown"]
+UNCONFIRMED = "unconfirmed"
+Kind = Literal["delivered", "accepted", "retry", "rejected", "unknown", "unsent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,11 @@ class Outcome:
         return cls("accepted", job=job, after=check_after, item=item)
 
     @classmethod
+    def unconfirmed(cls) -> "Outcome":
+        """The vendor's job is done and doesn't tell what became of this item: it is sent again, by itself."""
+        return cls("retry", reason=UNCONFIRMED)
+
+    @classmethod
     def retry(cls, reason: str, words: str = "", after: float | None = None) -> "Outcome":
         """Try this item again, not before `after` seconds."""
         return cls("retry", reason=reason, words=words, after=after)
@@ -104,3 +114,8 @@ class Outcome:
     def unknown(cls) -> "Outcome":
         """Sent, and no answer for this item."""
         return cls("unknown", reason="no_answer")
+
+    @classmethod
+    def unsent(cls) -> "Outcome":
+        """Not sent yet, as something went wrong with one before it: it is sent next, at no cost."""
+        return cls("unsent")

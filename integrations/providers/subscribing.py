@@ -8,12 +8,13 @@ from typing import Any
 from django import forms
 
 from integrations.providers.base import Contact, Outcome, Reply
-from integrations.providers.errors import Misconfigured
+from integrations.providers.errors import Misconfigured, ProviderError
 
 LEFT_THERE = "unsubscribed_there"
 """The reason where somebody has left at the vendor, so that only they themselves can come back."""
 NO_EMAIL = Outcome.rejected("no_identifier", "It needs an e-mail address there.", "email")
 NO_LIST = Outcome.rejected("misconfigured", "Enter the list on the connector.")
+_MOST_IN_TURN = 100
 LIST_ID = re.compile(r"\A[A-Za-z0-9]{1,32}\Z")
 
 
@@ -25,8 +26,22 @@ class SubscriptionForm(forms.Form):
 
 
 def each(contacts: Sequence[Contact], call: Callable[[Contact], Outcome]) -> list[Outcome]:
-    """Return what becomes of each contact; one without an address is not asked about."""
-    return [call(contact) if contact.email else NO_EMAIL for contact in contacts]
+    """Return what becomes of each contact; one without an address is not asked about.
+
+    What is done stays done: where one fails after others, it and those that follow are unsent, and it comes first next
+    time. Raised for all, the error would have the mails that ask for a confirmation sent twice. What is beyond the
+    hundredth is unsent as well, so that no call goes on for minutes.
+    Raises: what `call` does for the first.
+    """
+    outcomes: list[Outcome] = []
+    for contact in contacts[:_MOST_IN_TURN]:
+        try:
+            outcomes.append(call(contact) if contact.email else NO_EMAIL)
+        except ProviderError:
+            if not outcomes:
+                raise
+            break
+    return outcomes + [Outcome.unsent()] * (len(contacts) - len(outcomes))
 
 
 def is_sure(contact: Contact, config: Mapping[str, Any]) -> bool:

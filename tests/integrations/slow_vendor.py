@@ -11,6 +11,7 @@ from django import forms
 
 from integrations.providers.base import Check, Confirmer, Contact, ContactEraser, ContactSink, Outcome, Provider
 from integrations.providers.replies import raise_for_status
+from integrations.providers.subscribing import each
 
 
 class SlowVendor:
@@ -24,6 +25,7 @@ class SlowVendor:
         self.jobs: dict[str, list[dict[str, Any]]] = {}
         self.refused: set[str] = set()
         self.is_done = False
+        self.keeps_silent = False
         self.forgets_jobs = False
         self.status_of_jobs = 200
         self.dials: list[str] = []
@@ -69,6 +71,8 @@ class SlowVendor:
         for item in items:
             if item["email"] not in self.refused:
                 self.records = [record for record in self.records if record["email"] != item["email"]] + [item]
+        if self.keeps_silent:
+            return 200, {"state": "done", "refused": None}
         return 200, {"state": "done", "refused": [n for n, item in enumerate(items) if item["email"] in self.refused]}
 
     def _change(self, path: str, sent: Any, key: str) -> tuple[int, Any] | None:
@@ -155,18 +159,26 @@ class Importing(_Slow, Confirmer):
     batch_size = 50
 
     def upsert(self, contacts: Any) -> list[Outcome]:
+        if any(contact.goes_alone for contact in contacts):
+            return each(contacts, self._write)
         job = self.post("/imports", [_sent(contact) for contact in contacts])["job"]
         return [Outcome.accepted(job, 30, item=str(at)) for at in range(len(contacts))]
 
-    def confirm(self, job: str, items: Any) -> list[Outcome]:
+    def _write(self, contact: Contact) -> Outcome:
+        return Outcome.delivered(str(self.post("/records", _sent(contact))["id"]))
+
+    def confirm(self, job: str, contacts: Any) -> list[Outcome]:
         reply = self.session.request("GET", f"/jobs/{job}", purpose="confirm")
         if reply.status == 404:
-            return [Outcome.unknown() for _ in items]
+            return [Outcome.unknown() for _ in contacts]
         raise_for_status(reply)
         said = reply.json()
         if said["state"] != "done":
-            return [Outcome.accepted(job, 30) for _ in items]
+            return [Outcome.accepted(job, 30) for _ in contacts]
+        if said["refused"] is None:
+            return [Outcome.unconfirmed() for _ in contacts]
         refused = {str(at) for at in said["refused"]}
+        items = [contact.job_item for contact in contacts]
         no = Outcome.rejected("invalid_email", "malformed", "email")
         return [no if item in refused else Outcome.delivered(f"{job}/{item}") for item in items]
 

@@ -14,6 +14,7 @@ from runtime import jobs
 from runtime.clock import db_now
 from runtime.ids import uuid7
 from tests.factories import ClientFactory, ConnectorFactory
+from tests.integrations.slow_vendor import Importing
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.db]
 
@@ -231,3 +232,48 @@ def test_thousands_of_one_job_are_settled_in_few_statements(vendor, crm, django_
         drain(crm.pk)
     assert Delivery.objects.filter(state="delivered").count() == 1500
     assert Call.objects.count() == 1
+
+
+def test_what_a_job_does_not_tell_of_is_sent_again_alone(vendor, crm, client_row, later):
+    leads = [capture(client_row, f"lead{n}@example.com") for n in range(3)]
+    vendor.is_done = vendor.keeps_silent = True
+    drain(crm.pk)
+    later(seconds=31)
+    drain(crm.pk)
+    rows = Delivery.objects.all()
+    assert {(row.state, row.reason, row.tries) for row in rows} == {("waiting", "unconfirmed", 1)}
+    assert explain(rows[0]).startswith("CRM took it with others and did not tell what became of it")
+    later(seconds=60)
+    drain(crm.pk)
+    assert [state_of(lead) for lead in leads] == ["delivered"] * 3
+    assert (asked(vendor, "POST /imports"), asked(vendor, "POST /records")) == (1, 3)
+
+
+def test_what_comes_after_one_that_failed_waits_at_no_cost(vendor, crm, client_row, later):
+    leads = [capture(client_row, f"lead{n}@example.com") for n in range(3)]
+    Delivery.objects.update(reason="unconfirmed")
+    vendor.dials = ["", "500"]
+    drain(crm.pk)
+    rows = [deliveries_of(lead.pk)[0] for lead in leads]
+    # What the vendor did and denied is sent once more; the one before it isn't.
+    assert [(row.state, row.tries) for row in rows] == [("delivered", 1), ("delivered", 1), ("delivered", 1)]
+    assert [vendor.count(lead.email) for lead in leads] == [1, 2, 1]
+
+
+def test_the_question_is_about_leads_as_they_are_and_one_that_is_gone_has_an_id_alone(
+    vendor, crm, client_row, later, monkeypatch
+):
+    seen = []
+    ask = Importing.confirm
+    monkeypatch.setattr(
+        Importing, "confirm", lambda self, job, contacts: seen.extend(contacts) or ask(self, job, contacts)
+    )
+    stays, goes = capture(client_row), capture(client_row, "ben@example.com")
+    drain(crm.pk)
+    gone = str(goes.pk)
+    goes.delete()
+    vendor.is_done = True
+    later(seconds=31)
+    drain(crm.pk)
+    assert {(contact.id, contact.email) for contact in seen} == {(str(stays.pk), ANNA), (gone, "")}
+    assert {contact.job_item for contact in seen} == {"0", "1"}

@@ -134,7 +134,7 @@ class Klaviyo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, S
     def upsert(self, contacts: Sequence[Contact]) -> list[Outcome]:
         """Create or update profiles: a single one at once, several by a job that tells later."""
         keyed = [contact for contact in contacts if contact.email]
-        if len(keyed) < 2:
+        if len(keyed) < 2 or any(contact.goes_alone for contact in keyed):
             return each(contacts, lambda contact: Outcome.delivered(str(self._import(contact)["id"])))
         body = document("profile-bulk-import-job", profiles(attributes(contact) for contact in keyed))
         reply = self._ask("POST", _JOBS, purpose="import", json=body, items=len(keyed))
@@ -145,22 +145,22 @@ class Klaviyo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, S
             for contact in contacts
         ]
 
-    def confirm(self, job: str, items: Sequence[str]) -> list[Outcome]:
+    def confirm(self, job: str, contacts: Sequence[Contact]) -> list[Outcome]:
         """Ask what became of an import; profiles have no place in what went wrong if they are there."""
         path = f"{_JOBS}/{quote(job, safe='')}"
         reply = self._send("GET", path, purpose="confirm")
         if reply.status == 404:
-            return [Outcome.unknown() for _ in items]
+            return [Outcome.unknown() for _ in contacts]
         raise_for(reply)
         told = inside(resource(reply.json(), "profile-bulk-import-job"), "attributes")
         if told.get("status") in {"queued", "processing"}:
-            return [Outcome.accepted(job, _LOOK_SECONDS, item) for item in items]
+            return [Outcome.accepted(job, _LOOK_SECONDS) for _ in contacts]
         if told.get("status") != "complete":
-            return [Outcome.unknown() for _ in items]
+            return [Outcome.unknown() for _ in contacts]
         failed = failures(self._failed(path)) if told.get("failed_count") != 0 else {}
         # Somebody was refused and it isn't said who: then nobody else can be said to have arrived.
-        rest = Outcome.unknown() if "" in failed else Outcome.delivered()
-        return [failed.get(item, rest) for item in items]
+        rest = Outcome.unconfirmed() if "" in failed else Outcome.delivered()
+        return [failed.get(contact.job_item, rest) for contact in contacts]
 
     def _failed(self, path: str) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = []

@@ -40,6 +40,10 @@ def job(status, **counts):
     )
 
 
+def imported(*places):
+    return [Contact(f"id-{place}", {}, job_item=place) for place in places]
+
+
 def errors_at(*pointers, more=None):
     found = [
         {
@@ -81,8 +85,8 @@ def test_one_is_written_at_once_and_several_by_a_job():
 
 def test_a_job_under_way_is_asked_about_again():
     for status in ("queued", "processing"):
-        [outcome] = Vendor("klaviyo", job(status)).provider.confirm("job-1", ["0"])
-        assert (outcome.kind, outcome.item) == ("accepted", "0")
+        [outcome] = Vendor("klaviyo", job(status)).provider.confirm("job-1", imported("0"))
+        assert (outcome.kind, outcome.job) == ("accepted", "job-1")
 
 
 def test_a_job_that_is_done_says_who_was_refused_on_any_page():
@@ -94,7 +98,7 @@ def test_a_job_that_is_done_says_who_was_refused_on_any_page():
         errors_at(place(1, "email"), more=link),
         errors_at(place(2, "phone_number")),
     )
-    good, email, phone = vendor.provider.confirm("job-1", ["0", "1", "2"])
+    good, email, phone = vendor.provider.confirm("job-1", imported("0", "1", "2"))
     assert good.kind == "delivered"
     assert (email.reason, email.field) == ("invalid_email", "email")
     assert (phone.reason, phone.field) == ("invalid_phone", "phone_number")
@@ -104,12 +108,26 @@ def test_a_job_that_is_done_says_who_was_refused_on_any_page():
 
 def test_a_job_that_is_lost_or_does_not_say_whom_it_refused_is_no_delivery():
     def kinds(*answers):
-        return {outcome.kind for outcome in Vendor("klaviyo", *answers).provider.confirm("job-1", ["0", "1"])}
+        outcomes = Vendor("klaviyo", *answers).provider.confirm("job-1", imported("0", "1"))
+        return {(outcome.kind, outcome.reason) for outcome in outcomes}
 
-    assert kinds(says(404, {})) == {"unknown"}
-    assert kinds(job("cancelled")) == {"unknown"}
-    assert kinds(job("complete", failed_count=1), errors_at("/data")) == {"unknown"}
-    assert kinds(job("complete", failed_count=0)) == {"delivered"}
+    assert kinds(says(404, {})) == {("unknown", "no_answer")}
+    assert kinds(job("cancelled")) == {("unknown", "no_answer")}
+    assert kinds(job("complete", failed_count=1), errors_at("/data")) == {("retry", "unconfirmed")}
+    assert kinds(job("complete", failed_count=0)) == {("delivered", "")}
+
+
+def test_who_was_refused_in_a_job_that_did_not_say_whom_is_written_alone():
+    vendor = Vendor("klaviyo", profile())
+    outcomes = vendor.provider.upsert([replace(each, goes_alone=True) for each in (ANNA, ANNA)])
+    assert [outcome.kind for outcome in outcomes] == ["delivered", "delivered"]
+    assert {request.url.path for request in vendor.requests} == {"/api/profile-import"}
+
+
+def test_what_was_done_before_one_that_failed_is_not_done_again():
+    vendor = Vendor("klaviyo", DOUBLE, profile(), says(202), says(429), config=LIST)
+    outcomes = vendor.provider.subscribe([ANNA, replace(ANNA, id="2"), replace(ANNA, id="3")])
+    assert [outcome.kind for outcome in outcomes] == ["delivered", "unsent", "unsent"]
 
 
 def test_who_agreed_for_sure_is_subscribed_to_the_list():
@@ -206,7 +224,7 @@ def test_the_contract_itself_refuses_what_is_wrong(contract):
         (lambda p: p.fields(), [says(200, {"data": []})]),
         (lambda p: p.upsert([ANNA]), [profile()]),
         (lambda p: p.upsert([ANNA, BEN]), [JOB]),
-        (lambda p: p.confirm("job-1", ["0"]), [job("complete", failed_count=1), errors_at("/data")]),
+        (lambda p: p.confirm("job-1", imported("0")), [job("complete", failed_count=1), errors_at("/data")]),
         (lambda p: p.subscribe([ANNA]), [SINGLE, profile(consent="NEVER_SUBSCRIBED"), says(202)]),
         (lambda p: p.unsubscribe([ANNA, BEN]), [says(202)]),
         (lambda p: p.erase(ANNA), [says(202)]),
