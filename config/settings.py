@@ -181,7 +181,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEMO_MODE
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-WEB_THREADS = env_int("WEB_THREADS", 32)
+# More threads answer no faster, but less fairly: Python runs one at a time, and which is left to chance (docs/decisions/014).
+WEB_THREADS = env_int("WEB_THREADS", 16)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 API_BODY_MAX_BYTES = env_int("API_BODY_MAX_BYTES", 1_000_000)
 # What one visitor of a page may ask: an address with a publishable key, a session with its token.
