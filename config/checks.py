@@ -14,7 +14,7 @@ from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 (Djang
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from integrations.addresses import parse_exemption
+from integrations.egress.addresses import parse_exemption
 from integrations.providers.errors import ProviderError
 
 _SHORTEST_SECRET = 50

@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from integrations import egress
 from integrations.breaker import Breaker
 from integrations.calls import CallLog
 from integrations.credentials import Proof, opened, proof
-from integrations.egress import TOTAL_SECONDS, Transport
+from integrations.egress.deadline import TOTAL_SECONDS
+from integrations.egress.session import HttpSession
+from integrations.egress.transport import Transport
 from integrations.guard import GuardedSession
 from integrations.models import Connector, Credential
 from integrations.providers.base import (
@@ -57,7 +58,7 @@ def open_provider(
         proves: dict[str, Any] = {"authorise": lambda: signed_in.proof().headers, "renew": signed_in.renew}
     else:
         proves = _by_key(provider, credential, use_spare=use_spare)
-    session = egress.Session(
+    session = HttpSession(
         connector.base_url or provider.default_base_url,
         calls=calls,
         **proves,

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from unfold import widgets
 
 from integrations import oauth
-from integrations.egress import parse_base
+from integrations.egress.urls import parse_base
 from integrations.models import Credential
 from integrations.providers import errors
 from integrations.providers.base import Provider

@@ -15,7 +15,7 @@ from django.db import transaction
 from integrations import mappings
 from integrations.calls import CallLog
 from integrations.connections import open_provider
-from integrations.egress import check_url, parse_base
+from integrations.egress.urls import check_url, parse_base
 from integrations.models import Connector
 from integrations.providers import errors
 from integrations.providers.base import (

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.forms.utils import pretty_name
 from unfold import widgets
 
-from integrations.egress import check_url, parse_base
+from integrations.egress.urls import check_url, parse_base
 from integrations.models import Connector, Credential
 from integrations.providers import errors
 from integrations.providers.base import LOOKED_UP, OPERATIONS, Provider

@@ -16,7 +16,8 @@ import jwt
 
 from integrations.calls import CallLog
 from integrations.credentials import opened
-from integrations.egress import Session, parse_base
+from integrations.egress.session import HttpSession
+from integrations.egress.urls import parse_base
 from integrations.models import Connector, Credential
 from integrations.providers import errors
 from integrations.providers.base import Provider, Reply
@@ -151,7 +152,7 @@ def ask_for_tokens(
 ) -> Tokens:
     """Send one token request. Raises: NotAuthorised with the vendor's words, RetryLater, EgressDenied."""
     url = parse_base(token_url(credential))
-    session = Session(
+    session = HttpSession(
         str(url.copy_with(raw_path=b"/")),
         calls=calls or CallLog(Connector(name=credential.name)),
         bound_to=credential.host,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from integrations.connections import PATIENCE_SECONDS
-from integrations.egress import TOTAL_SECONDS
+from integrations.egress.deadline import TOTAL_SECONDS
 from integrations.models import Delivery
 from integrations.outbox import CALL, ERASE
 from integrations.providers import errors

@@ -14,7 +14,7 @@ from integrations.breaker import Breaker
 from integrations.calls import CallLog
 from integrations.connections import open_provider
 from integrations.credentials import seal
-from integrations.egress import parse_base
+from integrations.egress.urls import parse_base
 from integrations.models import Call, Connector, ConnectorState, Credential, Delivery, Sweep
 from integrations.providers import errors
 from integrations.providers.base import Check

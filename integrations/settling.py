@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Greatest
 
 from integrations import outbox, retries
-from integrations.egress import TOTAL_SECONDS
+from integrations.egress.deadline import TOTAL_SECONDS
 from integrations.models import Connector, Delivery
 from integrations.providers.registry import class_of
 from runtime.clock import db_now

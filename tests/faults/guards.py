@@ -95,7 +95,7 @@ OFF = [
         "silence is tried again",
         (
             (
-                "integrations/egress.py",
+                "integrations/egress/transport.py",
                 'raise errors.OutcomeUnknown("No whole answer came in time.") from err',
                 "raise errors.Refused() from err",
             ),
@@ -106,7 +106,7 @@ OFF = [
         "a refused connection is tried again",
         (
             (
-                "integrations/egress.py",
+                "integrations/egress/transport.py",
                 'raise errors.RetryLater(str(err)[:200] or "No connection.", code=code) from err',
                 "raise errors.Refused(code=code) from err",
             ),

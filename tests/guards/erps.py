@@ -93,7 +93,7 @@ ODOO = [
     Off.by_one_change(
         "nothing but the mark becomes the key",
         f"{_TESTS}/odoo/test_jsonrpc.py::test_nothing_but_the_mark_itself_becomes_the_key",
-        "integrations/egress.py",
+        "integrations/egress/session.py",
         "value is KEY_IN_BODY",
         "str(value)",
     ),

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 
 from integrations.calls import CallLog
-from integrations.egress import Session
+from integrations.egress.session import HttpSession
 from integrations.models import Connector
 from integrations.providers.base import DefinedOperation, Provider
 from integrations.providers.registry import provider_class
@@ -23,7 +23,7 @@ class Vendor:
         self._answers = list(answers)
         self.calls = CallLog(Connector(name="CRM"))
         provider = provider_class(key).configured(config or {})
-        session = Session(
+        session = HttpSession(
             "https://vendor.example.com",
             calls=self.calls,
             personal=provider.personal_names,

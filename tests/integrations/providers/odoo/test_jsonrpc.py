@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from integrations.calls import CallLog
-from integrations.egress import Session
+from integrations.egress.session import HttpSession
 from integrations.models import Connector
 from integrations.providers import errors
 from integrations.providers.base import KEY_IN_BODY
@@ -74,7 +74,7 @@ def test_the_key_is_in_the_body_and_not_in_the_log():
 
     remember("s3cret-key-of-odoo")
     calls = CallLog(Connector(name="ERP"))
-    session = Session(
+    session = HttpSession(
         "https://erp.example.com", calls=calls, key="s3cret-key-of-odoo", transport=httpx2.MockTransport(respond)
     )
     Odoo(session, BY_NUMBER).stock("A")
@@ -91,7 +91,7 @@ def test_nothing_but_the_mark_itself_becomes_the_key():
         return result([])
 
     transport = httpx2.MockTransport(respond)
-    session = Session(
+    session = HttpSession(
         "https://erp.example.com", calls=CallLog(Connector(name="ERP")), key="s3cret", transport=transport
     )
     told_by_people = {"text": str(KEY_IN_BODY), "day": date(2026, 11, 26), "price": Decimal("9.50")}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from integrations.addresses import check_address, check_host, exemptions, parse_exemption
+from integrations.egress.addresses import check_address, check_host, exemptions, parse_exemption
 from integrations.providers.errors import EgressDenied
 
 CLOSED = [

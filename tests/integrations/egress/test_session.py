@@ -9,16 +9,17 @@ import tracemalloc
 import httpx2
 import pytest
 
-from integrations import egress
 from integrations.calls import CallLog
-from integrations.egress import Session, check_url
+from integrations.egress import resolution, transport
+from integrations.egress.session import HttpSession
+from integrations.egress.urls import check_url
 from integrations.models import Connector
 from integrations.providers import errors
 from tests.integrations import servers
 
 
 def session(base_url, **arguments):
-    return Session(base_url, calls=CallLog(Connector(name="CRM")), **arguments)
+    return HttpSession(base_url, calls=CallLog(Connector(name="CRM")), **arguments)
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def allow(settings):
 def names_lead_to(monkeypatch, *answers):
     """Have names resolve to these lists of addresses, one after the other, then to the last."""
     queue = list(answers)
-    monkeypatch.setattr(egress, "resolve", lambda host, port: queue.pop(0) if len(queue) > 1 else queue[0])
+    monkeypatch.setattr(resolution, "resolve", lambda host, port: queue.pop(0) if len(queue) > 1 else queue[0])
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_a_name_that_cannot_be_resolved_now_passes_the_form(monkeypatch):
     def fail(host, port):
         raise OSError("no such name")
 
-    monkeypatch.setattr(egress, "resolve", fail)
+    monkeypatch.setattr(resolution, "resolve", fail)
     check_url("https://crm.example.com/api")
 
 
@@ -141,7 +142,7 @@ def test_the_next_address_is_tried_when_one_does_not_answer(monkeypatch, setting
 
 
 def test_a_resolver_that_hangs_does_not_hold_the_request(monkeypatch):
-    monkeypatch.setattr(egress, "resolve", lambda host, port: time.sleep(8))
+    monkeypatch.setattr(resolution, "resolve", lambda host, port: time.sleep(8))
     started = time.monotonic()
     with pytest.raises(errors.RetryLater) as caught:
         session("https://slow.example.com", total_seconds=0.3).request("GET", "/", purpose="check")
@@ -246,7 +247,7 @@ def tls_server(tmp_path, monkeypatch, settings):
     with servers.serve(servers.answer(), tls=context) as server:
         settings.EGRESS_ALLOW = [server.allow]
         names_lead_to(monkeypatch, ["127.0.0.1"])
-        monkeypatch.setattr(egress, "_transports", type(egress._transports)())
+        monkeypatch.setattr(transport, "_transports", type(transport._transports)())
         yield server, ssl.create_default_context(cafile=path), asked
 
 
@@ -260,7 +261,7 @@ def test_a_certificate_nobody_vouches_for_is_refused_before_anything_is_sent(tls
 
 def test_the_certificate_is_checked_against_the_name_though_an_address_is_connected_to(tls_server, monkeypatch):
     server, trusting, asked = tls_server
-    monkeypatch.setattr(egress, "_tls", lambda: trusting)
+    monkeypatch.setattr(transport, "_tls", lambda: trusting)
     assert session(f"https://crm.example.com:{server.port}").request("GET", "/", purpose="check").status == 200
     assert asked == ["crm.example.com"]
     with pytest.raises(errors.RetryLater, match="certificate"):
@@ -370,7 +371,7 @@ def test_half_a_surrogate_pair_does_not_stop_a_request():
 def test_each_request_leaves_a_call_without_query_values_and_secrets():
     calls = CallLog(Connector(name="CRM"))
     transport = httpx2.MockTransport(lambda _: httpx2.Response(503, json={"email": "anna@example.com"}))
-    out = Session("https://crm.example.com/v1", calls=calls, transport=transport)
+    out = HttpSession("https://crm.example.com/v1", calls=calls, transport=transport)
     out.request(
         "POST", "/c/anna%40example.com", purpose="upsert", params={"token": "s3cr3t-s3cr3t"}, json={"a": 1}, items=3
     )
@@ -387,7 +388,7 @@ def test_a_request_that_fails_leaves_a_call_that_says_why():
     def fail(request):
         raise httpx2.ReadTimeout("slow", request=request)
 
-    out = Session("https://crm.example.com", calls=calls, transport=httpx2.MockTransport(fail))
+    out = HttpSession("https://crm.example.com", calls=calls, transport=httpx2.MockTransport(fail))
     with pytest.raises(errors.OutcomeUnknown):
         out.request("GET", "/", purpose="check")
     [call] = calls.rows
