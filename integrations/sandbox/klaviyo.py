@@ -25,8 +25,8 @@ from integrations.sandbox.wire import Reply, Request, json_reply, utc_now
 KEY = "pk_sandbox_klaviyo"
 MOST_PROFILES = 10_000
 MEDIA_TYPE = "application/vnd.api+json"
-_CODES = {401: "not_authenticated", 403: "permission_denied", 404: "not_found", 405: "method_not_allowed"}
-_CODES |= {429: "throttled", 415: "unsupported_media_type"}
+CODES = {401: "authentication_failed", 403: "permission_denied", 404: "not_found", 405: "method_not_allowed"}
+CODES |= {429: "throttled", 415: "unsupported_media_type"}
 
 
 class Klaviyo(Vendor):
@@ -62,7 +62,7 @@ class Klaviyo(Vendor):
 
     def admit(self, request: Request) -> Reply | None:
         if not is_key(request.headers.get("Authorization", ""), f"Klaviyo-API-Key {KEY}"):
-            return self.refuse(request, 401, "Missing or invalid private key.")
+            return self.refuse(request, 401, "Incorrect authentication credentials.")
         if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(\.pre)?", request.headers.get("Revision", "")):
             return self.refuse(request, 400, "The revision header is missing or invalid.")
         media_type = request.headers.get("Content-Type", "").partition(";")[0]
@@ -72,12 +72,13 @@ class Klaviyo(Vendor):
 
     def _limit(self, request: Request) -> Reply | None:
         passage = self.take(request)
-        limit = f"{passage.requests}, {passage.requests};w={passage.seconds}"
-        told = {"Limit": limit, "Remaining": passage.left, "Reset": passage.seconds}
-        request.note["headers"] = {f"RateLimit-{name}": str(value) for name, value in told.items()}
         if passage.is_allowed:
+            limit = f"{passage.requests}, {passage.requests};w={passage.seconds}"
+            # The reset of a window that isn't used up is 0 there, however long it is.
+            told = {"Limit": limit, "Remaining": passage.left, "Reset": 0}
+            request.note["headers"] = {f"RateLimit-{name}": str(value) for name, value in told.items()}
             return None
-        reply = self.refuse(request, 429, "Request was throttled.")
+        reply = self.refuse(request, 429, f"Request was throttled. Expected available in {passage.seconds} second.")
         reply.headers["Retry-After"] = str(passage.seconds)
         return self.finish(request, reply)
 
@@ -90,7 +91,7 @@ class Klaviyo(Vendor):
         return _errors(refused.status, records.problem(refused))
 
     def refuse(self, request: Request, status: int, message: str = "") -> Reply:
-        return _errors(status, {"code": _CODES.get(status, "error"), "title": "Error", "detail": message or "Failed."})
+        return _errors(status, {"code": CODES.get(status, "error"), "title": "Error", "detail": message or "Failed."})
 
     def write(self, request: Request) -> Reply:
         """Create or update one profile."""
