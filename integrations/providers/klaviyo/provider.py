@@ -112,7 +112,8 @@ class Klaviyo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, S
     proof = "ours"
     proof_words = "Enter it as the webhook’s secret key."
     event_steps = (
-        "Open Integrations → Webhooks (or call POST /api/webhooks) and enter the address as endpoint.",
+        "Open Integrations → Webhooks (or call POST /api/webhooks) and enter the address as endpoint; Klaviyo has"
+        " webhooks only for accounts with its Advanced KDP.",
         "Choose: subscribed to email marketing, unsubscribed from email marketing, marked email as spam.",
     )
 

@@ -13,13 +13,15 @@ from integrations.providers.klaviyo.events import parse, verify
 from tests.integrations.providers.klaviyo.signing import received
 from tests.integrations.providers.signing import NOW, SECRET, captured
 
-[(NAME, BODY)] = captured("klaviyo")
-MESSAGE = received(BODY, SECRET, NAME)
+BODIES = dict(captured("klaviyo"))
+BODY = BODIES["consents"]
+MESSAGE = received(BODY, SECRET, "consents")
+UNDATED = json.dumps({"data": json.loads(BODY)["data"]}).encode()
 
 
-def stamped(stamp):
-    mac = hmac.new(SECRET.encode(), BODY + stamp.encode(), hashlib.sha256).hexdigest()
-    return replace(MESSAGE, headers={"klaviyo-signature": mac, "klaviyo-timestamp": stamp})
+def stamped(stamp, body=UNDATED):
+    mac = hmac.new(SECRET.encode(), body + stamp.encode(), hashlib.sha256).hexdigest()
+    return replace(MESSAGE, body=body, headers={"klaviyo-signature": mac, "klaviyo-timestamp": stamp})
 
 
 def test_body_and_time_are_signed():
@@ -38,6 +40,24 @@ def test_a_time_is_read_in_any_usual_form(stamp):
     with pytest.raises(BadSignature) as caught:
         verify(replace(stamped(stamp), now=NOW + timedelta(seconds=302)), [SECRET])
     assert caught.value.code == "too_old"
+
+
+def test_the_header_s_clock_may_be_hours_off():
+    # As seen: five hours ahead, the zone of its server called GMT.
+    message = stamped("Mon, 23 Nov 2026 14:29:36 GMT", BODIES["unsubscribed"])
+    verify(message, [SECRET])
+    with pytest.raises(BadSignature) as caught:
+        verify(replace(message, now=NOW + timedelta(hours=5)), [SECRET])
+    assert caught.value.code == "too_old"
+
+
+def test_whom_it_is_about_is_told_without_their_profile():
+    [told] = parse(received(BODIES["unsubscribed"], SECRET, "unsubscribed"))
+    assert (told.type, dict(told.data)) == (
+        "contact.unsubscribed",
+        {"record_id": "01JD9Q7T5M0ZK4X8V2B6N3C1AP", "email": "anna@example.com"},
+    )
+    assert told.occurred_at == NOW - timedelta(minutes=33, seconds=14)
 
 
 @pytest.mark.parametrize("stamp", ["", "today", "9" * 40, "-1", "2026-11-23"])
