@@ -181,7 +181,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEMO_MODE
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-# More threads answer no faster, but less fairly: Python runs one at a time, and which is left to chance (docs/decisions/014).
+# More threads answer no faster, but less fairly: Python runs one at a time and picks it at random (docs/decisions/014).
 WEB_THREADS = env_int("WEB_THREADS", 16)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 API_BODY_MAX_BYTES = env_int("API_BODY_MAX_BYTES", 1_000_000)
