@@ -32,17 +32,22 @@ METRICS_NETWORKS = env_list("METRICS_NETWORKS")
 METRICS_TOKEN = env_str("METRICS_TOKEN")
 # Read by the Prometheus library, at its first import: where each process keeps its counters.
 METRICS_DIR = str(private_folder(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(DATA_DIR / "metrics"))))
-CACHES = {
-    "default": {
-        "BACKEND": "runtime.cache.RedisCache",
+CACHES: dict[str, dict[str, object]] = {
+    "default": {"BACKEND": "runtime.cache.FileCache", "LOCATION": str(DATA_DIR / "counters.sqlite3")}
+}
+RATELIMIT_USE_CACHE = "default"
+if CACHE_URL:
+    # A server that hangs must not hang a request: without an answer, limits fail open.
+    _redis: dict[str, object] = {
         "LOCATION": CACHE_URL,
         "KEY_PREFIX": INSTALLATION,
-        # A server that hangs must not hang a request: without an answer, limits fail open.
         "OPTIONS": {"socket_timeout": 1.0, "socket_connect_timeout": 1.0},
     }
-    if CACHE_URL
-    else {"BACKEND": "runtime.cache.FileCache", "LOCATION": str(DATA_DIR / "counters.sqlite3")}
-}
+    CACHES = {
+        "default": {"BACKEND": "runtime.cache.RedisCache", **_redis},
+        "limits": {"BACKEND": "runtime.cache.RedisCounters", **_redis},
+    }
+    RATELIMIT_USE_CACHE = "limits"
 
 INSTALLED_APPS = [
     "config.apps.ConfigConfig",
