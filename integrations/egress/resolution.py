@@ -1,4 +1,4 @@
-"""Names become addresses here."""
+"""Names become addresses here, and no address leaves that has not been checked."""
 
 import socket
 import threading
@@ -6,7 +6,7 @@ import threading
 import httpcore2
 from django.conf import settings
 
-from integrations.egress.addresses import Exemption, exemptions
+from integrations.egress.addresses import Exemption, check_address, exemptions
 from integrations.providers import errors
 
 
@@ -16,7 +16,7 @@ def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def resolve_within(host: str, port: int, seconds: float) -> list[str]:
+def _resolve_within(host: str, port: int, seconds: float) -> list[str]:
     """Resolve in a thread of its own: the system's resolver knows no time limit."""
     answer: list[list[str] | Exception] = []
 
@@ -37,8 +37,19 @@ def resolve_within(host: str, port: int, seconds: float) -> list[str]:
     return found
 
 
-def allowed() -> tuple[Exemption, ...]:
-    """Return what the installation exempts. Raises: Misconfigured."""
+def checked(host: str, port: int, seconds: float, *, is_plain: bool) -> list[str]:
+    """Return every address of a host, if each may be connected to: which of them is taken, chance would decide.
+
+    Raises: EgressDenied, Misconfigured, and httpcore2's ConnectError and ConnectTimeout where the name leads nowhere.
+    """
+    found = _resolve_within(host, port, seconds)
+    allowed = _allowed()
+    for address in found:
+        check_address(address, port, is_plain=is_plain, allowed=allowed)
+    return found
+
+
+def _allowed() -> tuple[Exemption, ...]:
     try:
         return exemptions(tuple(settings.EGRESS_ALLOW))
     except ValueError as err:

@@ -12,9 +12,8 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from integrations.egress.addresses import check_address
 from integrations.egress.deadline import CONNECT_SECONDS, left
-from integrations.egress.resolution import allowed, resolve_within
+from integrations.egress.resolution import checked
 from integrations.providers import errors
 
 Transport = httpx2.BaseTransport
@@ -42,9 +41,7 @@ class _CheckedBackend(httpcore2.NetworkBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
         ends_at = time.monotonic() + left(timeout or CONNECT_SECONDS, error=httpcore2.ConnectTimeout)
-        found = resolve_within(host, port, ends_at - time.monotonic())
-        for address in found:
-            check_address(address, port, is_plain=self._is_plain, allowed=allowed())
+        found = checked(host, port, ends_at - time.monotonic(), is_plain=self._is_plain)
         failure: Exception = httpcore2.ConnectTimeout("Connecting took too long.")
         for tried, address in enumerate(found):
             # A share of the time each: an address that swallows packets must not use up what the next one needs.

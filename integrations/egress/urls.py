@@ -1,13 +1,14 @@
 """Base addresses as people enter them: what is well formed, and what we would connect to."""
 
+from contextlib import suppress
 from urllib.parse import unquote
 
 import httpcore2
 import httpx2
 
-from integrations.egress.addresses import check_address, check_host
+from integrations.egress.addresses import check_host
 from integrations.egress.deadline import CONNECT_SECONDS
-from integrations.egress.resolution import allowed, resolve_within
+from integrations.egress.resolution import checked
 from integrations.providers import errors
 
 
@@ -35,20 +36,16 @@ def check_url(url: str) -> None:
     Raises: EgressDenied with words for a person.
     """
     base = parse_base(url)
-    port = port_of(base)
-    try:
-        found = resolve_within(base.raw_host.decode("ascii"), port, CONNECT_SECONDS)
-    except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
-        return
-    for address in found:
-        check_address(address, port, is_plain=base.scheme == "http", allowed=allowed())
+    host, is_plain = base.raw_host.decode("ascii"), base.scheme == "http"
+    with suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
+        checked(host, _port(base), CONNECT_SECONDS, is_plain=is_plain)
 
 
-def port_of(base: httpx2.URL) -> int:
+def _port(base: httpx2.URL) -> int:
     return base.port or (443 if base.scheme == "https" else 80)
 
 
 def check_binding(base: httpx2.URL, bound_to: str) -> None:
     host = base.host.lower()
-    if bound_to and bound_to.lower() not in {host, f"{host}:{port_of(base)}"}:
+    if bound_to and bound_to.lower() not in {host, f"{host}:{_port(base)}"}:
         raise errors.EgressDenied(f"The credential belongs to {bound_to} and is not sent to {base.host}.")
