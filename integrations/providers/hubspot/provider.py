@@ -27,6 +27,7 @@ from integrations.providers.hubspot.contacts import batch, outcomes
 from integrations.providers.hubspot.limits import limits
 from integrations.providers.hubspot.problems import raise_for
 from integrations.providers.hubspot.properties import vendor_fields
+from integrations.providers.subscribing import NO_EMAIL, ended
 
 _CONTACTS = "/crm/v3/objects/contacts"
 
@@ -81,7 +82,7 @@ class HubSpot(Provider, ContactSink, ContactEraser, EventSource, SchemaSource):
         """Create or update contacts; one the answer doesn't mention is `unknown`."""
         keyed = [contact for contact in contacts if contact.email]
         if not keyed:
-            return [_NO_EMAIL for _ in contacts]
+            return [NO_EMAIL for _ in contacts]
         reply = self.session.request(
             "POST",
             f"{_CONTACTS}/batch/upsert",
@@ -92,15 +93,21 @@ class HubSpot(Provider, ContactSink, ContactEraser, EventSource, SchemaSource):
         )
         raise_for(reply, items=len(keyed))
         became = dict(zip((contact.id for contact in keyed), outcomes(keyed, reply.json()), strict=True))
-        return [became.get(contact.id, _NO_EMAIL) for contact in contacts]
+        return [became.get(contact.id, NO_EMAIL) for contact in contacts]
 
     def erase(self, contact: Contact) -> Outcome:
-        """Delete a contact for good, with everything HubSpot knows of it."""
-        body = {"objectId": contact.email, "idProperty": "email"}
-        reply = self.session.request("POST", f"{_CONTACTS}/gdpr-delete", purpose="erase", json=body)
-        if reply.status != 404:
-            raise_for(reply)
+        """Delete a contact for good, with everything HubSpot knows of them."""
+        if not contact.email and not contact.external_id:
+            return NO_EMAIL
+        # By both: the address may have been changed there, and a 204 doesn't tell whether somebody was found.
+        if contact.external_id:
+            self._erase({"objectId": contact.external_id})
+        if contact.email:
+            self._erase({"objectId": contact.email, "idProperty": "email"})
         return Outcome.delivered()
+
+    def _erase(self, body: dict[str, str]) -> None:
+        ended(self.session.request("POST", f"{_CONTACTS}/gdpr-delete", purpose="erase", json=body), raise_for)
 
     def fields(self) -> list[VendorField]:
         """Read every property of contacts, the company's own among them."""
@@ -115,6 +122,3 @@ class HubSpot(Provider, ContactSink, ContactEraser, EventSource, SchemaSource):
     def parse(self, received: Received) -> list[VendorEvent]:
         """Return what happened to contacts."""
         return events.parse(received)
-
-
-_NO_EMAIL = Outcome.rejected("no_identifier", "A contact needs an e-mail address here.", "email")

@@ -1,5 +1,6 @@
 """HubSpot's contacts: what is sent, what its answers mean."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -106,3 +107,24 @@ def test_what_passes_is_tried_again_whatever_the_status(status, category, code):
     with pytest.raises(errors.RetryLater) as caught:
         Vendor("hubspot", says(status, {"category": category, "message": "x"}, Retry_After="9")).provider.upsert([ANNA])
     assert (caught.value.code, caught.value.status, caught.value.after) == (code, status, 9)
+
+
+def erased(contact):
+    vendor = Vendor("hubspot", says(204))
+    return vendor.provider.erase(contact), vendor.bodies()
+
+
+def test_who_has_no_email_is_erased_by_their_id_there():
+    outcome, asked = erased(replace(PHONE_ONLY, external_id="4711"))
+    assert (outcome, asked) == (Outcome.delivered(), [{"objectId": "4711"}])
+
+
+def test_who_is_known_by_id_and_email_is_erased_by_both():
+    outcome, asked = erased(replace(ANNA, external_id="4711"))
+    assert outcome == Outcome.delivered()
+    assert asked == [{"objectId": "4711"}, {"objectId": "anna@example.com", "idProperty": "email"}]
+
+
+def test_nobody_is_taken_for_erased_whom_nothing_identifies():
+    outcome, asked = erased(PHONE_ONLY)
+    assert (outcome.kind, outcome.reason, asked) == ("rejected", "no_identifier", [])

@@ -76,5 +76,11 @@ def test_an_effect_without_an_answer_is_unknown(sandbox, hubspot):
     assert len(sandbox.contacts()) == 1
 
 
+def test_who_changed_their_address_there_is_erased_all_the_same(sandbox, hubspot):
+    [written] = hubspot.upsert([contact("now@example.com")])
+    hubspot.erase(Contact("id-1", {"email": "before@example.com"}, external_id=written.external_id))
+    assert sandbox.contacts() == []
+
+
 def test_a_connection_test_names_the_account(hubspot):
     assert "139876543" in hubspot.check().words
