@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from integrations.calls import CallLog
 from integrations.connections import open_provider
 from integrations.models import Connector, ConnectorState
 from integrations.providers import errors
 from integrations.providers.base import Changes, ChangeSource
-from integrations.providers.registry import PROVIDERS, provider_class
+from integrations.providers.registry import PROVIDERS, class_of, is_able, provider_class
 from integrations.services import NEEDS_REAUTH, connector_note, connector_pause
 from runtime import jobs
 from runtime.clock import db_now
@@ -39,7 +39,8 @@ _LONGEST_CURSOR = 500
 
 def look(now: datetime, limit: int) -> Look:
     """Return which connectors are to be asked now, or when the next one is."""
-    times = dict(_asked().values_list("pk", "status__ask_due_at"))
+    rows = _asked().annotate(ask_due_at=F("status__ask_due_at")).only("provider", "config")
+    times = {connector.pk: connector.ask_due_at for connector in rows if seconds_between(connector)}
     due = [str(pk) for pk, at in times.items() if at is None or at <= now]
     if due:
         return Look(due[:limit])
@@ -49,7 +50,7 @@ def look(now: datetime, limit: int) -> Look:
 def run(id: str) -> None:
     """Ask one connector's vendor, if nobody else does."""
     connector = _asked().filter(pk=id).select_related("credential").first()
-    if connector is None:
+    if connector is None or not seconds_between(connector):
         return
     state, _ = ConnectorState.objects.get_or_create(connector=connector)
     now = db_now()
@@ -57,6 +58,14 @@ def run(id: str) -> None:
     is_due = Q(ask_due_at=None) | Q(ask_due_at__lte=now)
     if ConnectorState.objects.filter(is_due, pk=state.pk).update(ask_due_at=lease):
         _Turn(connector, lease).take()
+
+
+def seconds_between(connector: Connector) -> float:
+    """Return how long after one question a connector's vendor is asked the next; 0 where it can't be asked."""
+    if not is_able(connector, ChangeSource):
+        return 0.0
+    provider = class_of(connector)
+    return provider.poll_seconds if issubclass(provider, ChangeSource) else 0.0
 
 
 def _asked() -> QuerySet[Connector]:
@@ -75,6 +84,7 @@ class _Turn:
 
     def __init__(self, connector: Connector, lease: datetime) -> None:
         self._connector = connector
+        self._every = seconds_between(connector)
         self._mine = ConnectorState.objects.filter(pk=connector.pk, ask_due_at=lease)
         self._calls = CallLog(connector)
         self._ends_at = time.monotonic() + _TURN_SECONDS
@@ -90,11 +100,6 @@ class _Turn:
             self._fail(err)
         else:
             self._end(timedelta(seconds=self._every if is_all else 0.0))
-
-    @property
-    def _every(self) -> float:
-        provider = provider_class(self._connector.provider)
-        return provider.poll_seconds if issubclass(provider, ChangeSource) else 0.0
 
     def _ask(self) -> bool:
         """Return whether nothing is left to be told. Raises: errors.ProviderError."""

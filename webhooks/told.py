@@ -13,7 +13,7 @@ from gateway.addresses import Address
 from integrations.models import Connector
 from integrations.providers.base import EVENT_TYPES, Acknowledgement, EventSource, Received, VendorEvent
 from integrations.providers.errors import BadSignature, Refused
-from integrations.providers.registry import provider_class
+from integrations.providers.registry import class_of
 from integrations.subscriptions import purpose_of
 from runtime.scrubbing import scrub_text
 from runtime.wakeups import wake
@@ -117,5 +117,5 @@ def read(connector: Connector, body: Any) -> Reading:
 
 def _purpose(connector: Connector, told: str) -> str:
     """Return what a consent is for here: vendors that know one kind of consent alone don't name it, or in their way."""
-    is_usual = not told or told == provider_class(connector.provider).subscription_purpose
+    is_usual = not told or told == class_of(connector).subscription_purpose
     return purpose_of(connector) if is_usual else told

@@ -8,9 +8,10 @@ from django.db.models import Count, Q
 
 from integrations.connections import event_source
 from integrations.models import Connector, ConnectorState
-from integrations.providers.base import ChangeSource, EventSource
-from integrations.providers.registry import PROVIDERS, provider_class
+from integrations.providers.base import EventSource
+from integrations.providers.registry import class_of
 from runtime.clock import db_now
+from webhooks.changes import seconds_between
 from webhooks.models import InboundEvent, Source
 from webhooks.sources import OVERLAP, has_secret_before, is_overlapping, secrets_in_force
 
@@ -60,7 +61,7 @@ class Standing:
 
 def standing(connector: Connector) -> Standing | None:
     """Return how it stands with a connector; None where its vendor neither tells nor can be asked."""
-    speaks, asks_every = event_source(connector), _poll_seconds(connector)
+    speaks, asks_every = event_source(connector), seconds_between(connector)
     if speaks is None and not asks_every:
         return None
     source = Source.objects.filter(connector=connector).select_related("connector__credential").first()
@@ -69,7 +70,7 @@ def standing(connector: Connector) -> Standing | None:
     lately = InboundEvent.objects.filter(source=source, received_at__gt=db_now() - _LATELY)
     counts = lately.aggregate(events=Count("pk"), needs_you=Count("pk", filter=Q(state=InboundEvent.State.NEEDS_YOU)))
     return Standing(
-        vendor=provider_class(connector.provider).name,
+        vendor=class_of(connector).name,
         source=source,
         setup=setup_,
         secret=_secret_words(source, speaks) if source and speaks and has_address else "",
@@ -82,19 +83,12 @@ def standing(connector: Connector) -> Standing | None:
     )
 
 
-def _poll_seconds(connector: Connector) -> float:
-    if connector.provider not in PROVIDERS:
-        return 0.0
-    provider = provider_class(connector.provider)
-    return provider.poll_seconds if issubclass(provider, ChangeSource) else 0.0
-
-
 def setup(connector: Connector) -> Setup | None:
     """Return what is to be done so that a connector's vendor tells us."""
     speaks = event_source(connector)
     if speaks is None:
         return None
-    vendor = provider_class(connector.provider).name
+    vendor = class_of(connector).name
     return Setup(vendor, speaks.event_steps, speaks.proof_words, speaks.proof in {"theirs", "client_secret"})
 
 

@@ -7,14 +7,14 @@ import pytest
 
 from integrations.models import Call, ConnectorState
 from integrations.providers import registry
-from integrations.providers.base import Changes, ChangeSource, Check, Provider
-from integrations.providers.errors import Held, NotAuthorised, Refused, RetryLater
+from integrations.providers.base import Changes, ChangeSource, Check, EventSource, Provider
+from integrations.providers.errors import BadSignature, Held, NotAuthorised, Refused, RetryLater
 from integrations.providers.facts import VendorEvent
 from runtime import clock, events, secrets
 from runtime.models import Event
 from tests.factories import ConnectorFactory, CredentialFactory
 from tests.sandbox import sandbox, sandbox_server
-from webhooks import changes, jobs, sources
+from webhooks import changes, jobs, sources, told, vendor_card
 from webhooks.models import InboundEvent, Source
 
 __all__ = ["sandbox", "sandbox_server"]
@@ -42,6 +42,24 @@ class Asked(Provider, ChangeSource):
         if isinstance(answer, BaseException):
             raise answer
         return answer() if callable(answer) else answer
+
+    @classmethod
+    def configured(cls, config):
+        return NotAsked if config.get("tells") else cls
+
+
+class NotAsked(Provider, EventSource):
+    """What is left of it where the settings say that it can't be asked."""
+
+    key, name, docs_url, auth = Asked.key, Asked.name, Asked.docs_url, "none"
+    subscription_purpose = "newsletter"
+    check = Asked.check
+
+    def verify(self, received, secrets):
+        raise BadSignature
+
+    def parse(self, received):
+        return []
 
 
 @pytest.fixture(autouse=True)
@@ -244,3 +262,24 @@ def test_an_order_that_is_sent_in_the_shop_reaches_who_listens(sandbox, monkeypa
     assert (event.data["tracking_number"], event.data["carrier"], event.data["source"]) == ("JD1", "DHL", "Shop")
     assert set(Call.objects.values_list("purpose", flat=True)) == {"changes"}
     assert "ben@example.com" not in "".join(InboundEvent.objects.values_list("body", flat=True))
+
+
+class TestSettingsDecideWhatAConnectorCanDo:
+    @pytest.fixture
+    def connector(self, connector):
+        connector.config = {"tells": True, "purpose": "email_marketing"}
+        connector.save(update_fields=["config"])
+        return connector
+
+    def test_one_that_can_not_be_asked_is_not_asked(self, connector):
+        assert due() == changes.Look(due=[])
+        changes.run(str(connector.pk))
+        assert Asked.cursors == []
+        assert not ConnectorState.objects.exists()
+
+    def test_its_page_does_not_say_that_it_is_asked(self, connector):
+        assert vendor_card.standing(connector).asks_every == 0.0
+
+    def test_its_own_words_for_a_consent_are_understood(self, connector):
+        body = {"type": "contact.unsubscribed", "subject": "", "data": {"purpose": "newsletter"}}
+        assert told.read(connector, body).data["purpose"] == "email_marketing"
