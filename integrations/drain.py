@@ -17,7 +17,6 @@ from integrations.calls import CallLog
 from integrations.connections import in_flight_of, open_provider
 from integrations.leases import Lease
 from integrations.models import Connector, ConnectorState, Delivery
-from integrations.outbox import ERASE
 from integrations.packing import Packer
 from integrations.parcels import CALL_SECONDS, Inquiry, Parcel
 from integrations.providers import errors
@@ -139,8 +138,7 @@ class Turn:
             # Nothing else is due: looking once more would only keep the call from the wire.
             self._look_at = time.monotonic() + (_LOOK_SECONDS if batch.is_all else 0.0)
             if batch and (parcel := self._packer.pack(batch)):
-                if parcel.operation == ERASE:
-                    # One request each.
+                if parcel.is_one_by_one:
                     self._packed.extend(parcel.parts(1))
                     return self._packed.popleft()
                 return parcel

@@ -55,9 +55,14 @@ class Parcel:
         self.deliveries.append(delivery)
         self.contacts.append(contact)
 
+    @property
+    def is_one_by_one(self) -> bool:
+        """Whether each has a request of its own, and so a parcel: a failure must not be said of one that was done."""
+        return self.operation in {ERASE, CALL}
+
     def is_full(self, batch_size: int) -> bool:
         """Tell whether it may go at once: what is alone in its request can't grow."""
-        return self.operation == ERASE or len(self.deliveries) >= batch_size
+        return self.is_one_by_one or len(self.deliveries) >= batch_size
 
     def parts(self, size: int) -> "list[Parcel]":
         """Return parcels with at most `size` each."""

@@ -13,7 +13,7 @@ __all__ = ["sandbox", "sandbox_server"]
 
 @pytest.fixture
 def vendor(settings, monkeypatch) -> Iterator[SlowVendor]:
-    """A vendor that works in its own time, and its providers: importing, searching, posting, keyed."""
+    """A vendor that works in its own time, and its providers: importing, searching, posting, keyed, doing."""
     for provider in VENDORS:
         monkeypatch.setitem(registry.PROVIDERS, provider.key, f"{provider.__module__}.{provider.__name__}")
     with slow_vendor() as running:

@@ -9,7 +9,17 @@ from typing import Any
 
 from django import forms
 
-from integrations.providers.base import Check, Confirmer, Contact, ContactEraser, ContactSink, Outcome, Provider
+from integrations.providers.base import (
+    Check,
+    Confirmer,
+    Contact,
+    ContactEraser,
+    ContactSink,
+    DefinedOperation,
+    Operations,
+    Outcome,
+    Provider,
+)
 from integrations.providers.replies import raise_for_status
 from integrations.providers.subscribing import each
 
@@ -17,7 +27,8 @@ from integrations.providers.subscribing import each
 class SlowVendor:
     """Records, jobs and what was asked; `dials` hold what happens to the next requests that change something.
 
-    A dial is "lose" (do it and hang up), "500" (do it and say so) or "late" (hang up now, do it at `catch_up`).
+    A dial is "refuse" (400), "lose" (do it and hang up), "500" (do it and say so) or "late" (hang up now, do it at
+    `catch_up`).
     """
 
     def __init__(self) -> None:
@@ -77,6 +88,8 @@ class SlowVendor:
 
     def _change(self, path: str, sent: Any, key: str) -> tuple[int, Any] | None:
         dial = self.dials.pop(0) if self.dials else ""
+        if dial == "refuse":
+            return 400, {}
         if dial == "late":
             self._late.append((sent, key))
             return None
@@ -226,4 +239,22 @@ class Keyed(_Slow):
         return Outcome.delivered(str(made["id"]))
 
 
-VENDORS: tuple[type[Provider], ...] = (Importing, Searching, Posting, Keyed)
+class Doing(_Slow, Operations):
+    """Does what was confirmed, and takes leads many at once."""
+
+    key = "doing"
+    effect = "upsert"
+    batch_size = 50
+
+    def upsert(self, contacts: Any) -> list[Outcome]:
+        self.post("/imports", [_sent(contact) for contact in contacts])
+        return [Outcome.delivered() for _ in contacts]
+
+    def operations(self) -> list[DefinedOperation]:
+        return [DefinedOperation("cancel", "Cancel", {})]
+
+    def call(self, name: str, arguments: Any, idempotency_key: str) -> Any:
+        return self.post("/records", {"email": arguments["email"]})
+
+
+VENDORS: tuple[type[Provider], ...] = (Importing, Searching, Posting, Keyed, Doing)

@@ -1,11 +1,14 @@
 """An answer that never comes: what is sent again, looked for first, or sent under the same number."""
 
+import uuid
+
 import pytest
 
-from integrations import deliveries, services, syncs
+from integrations import deliveries, outbox, services, subjects, syncs
 from integrations.drain import drain
 from integrations.explanations import explain
 from integrations.models import Connector, Delivery
+from integrations.providers.base import Contact
 from integrations.settling import UNANSWERED_WAIT
 from leads.capture import lead_capture
 from leads.services import LeadData, deliveries_of
@@ -175,3 +178,23 @@ def test_an_upsert_is_sent_again_without_ado(vendor, connected, client_row, late
 )
 def test_the_connectors_page_says_what_a_missing_answer_means(vendor, connected, provider, words):
     assert any(words in sentence for sentence in syncs.retry_sentences(connected(provider)))
+
+
+@pytest.mark.parametrize("dial", ["lose", "500", "refuse"])
+def test_what_becomes_of_one_confirmed_change_is_not_said_of_another(vendor, connected, monkeypatch, dial):
+    """Also where the vendor takes many leads at once: a change that was done must not be done again."""
+    crm, people = connected("doing"), {uuid.uuid4(): "anna@example.com", uuid.uuid4(): "ben@example.com"}
+
+    def load(told):
+        arguments = {pk: {"operation": "cancel", "arguments": {"email": people[pk]}} for pk in told}
+        return {pk: subjects.Loaded(Contact(str(pk), values), 0) for pk, values in arguments.items()}
+
+    monkeypatch.setitem(subjects._loaders, "wish", load)
+    crm.max_in_flight = 1
+    crm.save(update_fields=["max_in_flight"])
+    outbox.put([outbox.Wanted(crm.pk, pk, outbox.CALL, "wish") for pk in people])
+    vendor.dials = ["", dial]
+    drain(crm.pk)
+    done, other = Delivery.objects.filter(connector=crm).order_by("state")
+    assert (done.state, other.state) == ("delivered", "waiting")
+    assert vendor.count(people[done.subject_id]) == 1
