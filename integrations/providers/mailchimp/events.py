@@ -30,7 +30,8 @@ def parse(received: Received, list_id: str) -> list[VendorEvent]:
     if kind not in _TYPES or not email or (list_id and fields.get("data[list_id]", list_id) != list_id):
         return []
     type = _type(kind, fields)
-    id = (fields.get("data[id]") or fields.get("data[new_id]") or member_hash(email))[:40]
+    # `data[id]` is the API's `unique_email_id`. What we know somebody by is the hash of the address they had.
+    id = member_hash(fields.get("data[old_email]") or email)
     data = {"record_id": id, "email": email[:254]}
     if type == "contact.subscribed" and fields.get("data[ip_opt]"):
         # An address of the net stands there only where the person confirmed by themselves.

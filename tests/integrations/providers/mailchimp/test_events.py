@@ -4,10 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from integrations.providers.base import Contact
 from integrations.providers.errors import Refused
 from integrations.providers.mailchimp.events import parse
+from integrations.providers.mailchimp.members import member_hash
+from tests.integrations.providers.captured import answer
 from tests.integrations.providers.mailchimp.signing import received
 from tests.integrations.providers.signing import SECRET, captured
+from tests.integrations.providers.vendors import Vendor
 
 LIST = "3f2a91bc07"
 MESSAGES = {event: received(body, SECRET, event) for event, body in captured("mailchimp")}
@@ -27,6 +31,19 @@ def test_each_event_is_told_in_our_words(event, type, email):
     [told] = parse(MESSAGES[event], LIST)
     assert (told.type, told.data["email"]) == (type, email)
     assert told.occurred_at is None
+
+
+@pytest.mark.parametrize(
+    ("event", "email"),
+    [("unsubscribe", "anna@example.com"), ("cleaned", "ben@example.com"), ("upemail", "anna@example.com")],
+)
+def test_somebody_is_told_by_the_id_their_deliveries_were_given(event, email):
+    [told] = parse(MESSAGES[event], LIST)
+    vendor = Vendor("mailchimp", answer("mailchimp", "member__subscribed"), config={"list_id": LIST})
+    [outcome] = vendor.provider.upsert([Contact("id", {"email": email}, {})])
+    ids = {"anna@example.com": outcome.external_id, "ben@example.com": member_hash("ben@example.com")}
+    assert told.data["record_id"] == ids[email]
+    assert told.subject == f"contact:{ids[email]}"
 
 
 def changed(event, before, after):
