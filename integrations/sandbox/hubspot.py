@@ -43,6 +43,11 @@ DAILY_LIMIT = 650_000
 CONTACTS = "/crm/v3/objects/contacts"
 SEARCH = f"{CONTACTS}/search"
 
+# Who isn't there is told so as a page, unlike everything else.
+NOT_FOUND = (
+    b"<html>\n<head><title>Error 404 Not Found</title></head>\n<body><p>Resource not found</p></body>\n</html>\n"
+)
+
 
 class HubSpot(Vendor):
     """The imitation of api.hubapi.com."""
@@ -110,6 +115,8 @@ class HubSpot(Vendor):
             "X-HubSpot-RateLimit-Interval-Milliseconds": str(passage.window_ms),
             "X-HubSpot-RateLimit-Max": str(passage.requests),
             "X-HubSpot-RateLimit-Remaining": str(passage.left),
+            "X-HubSpot-RateLimit-Secondly": str(passage.requests // 10),
+            "X-HubSpot-RateLimit-Secondly-Remaining": str(min(passage.left, passage.requests // 10)),
         }
 
     def finish(self, request: Request, reply: Reply) -> Reply:
@@ -183,7 +190,7 @@ class HubSpot(Vendor):
         with self.store.transaction() as db:
             row = contacts.find(db, contact_id, id_property(request.parameter("idProperty")))
         if row is None:
-            raise RefusedError(404, contacts.not_found())
+            return Reply(404, NOT_FOUND, {"Content-Type": "text/html;charset=iso-8859-1"})
         return json_reply(200, contacts.shown(row, _asked(request)))
 
     def list_contacts(self, request: Request) -> Reply:

@@ -191,6 +191,5 @@ def not_found() -> dict[str, Any]:
 def conflict(contact_id: int) -> dict[str, Any]:
     return {
         "message": f"Contact already exists. Existing ID: {contact_id}",
-        "context": {"existingId": [str(contact_id)]},
         "category": "CONFLICT",
     }

@@ -20,6 +20,7 @@ _TYPES: Mapping[str, FieldType] = {
 }
 # Several choices of one property come and go as one text, joined by semicolons.
 _SEVERAL = {"checkbox"}
+_YES_OR_NO = "booleancheckbox"
 _LONGEST = 65_536
 
 
@@ -41,6 +42,9 @@ def _field(item: Mapping[str, Any]) -> VendorField:
     options = item.get("options")
     known = [option for option in options if isinstance(option, Mapping)] if isinstance(options, list) else []
     kind = _TYPES.get(str(item.get("type")), "text")
+    if item.get("fieldType") == _YES_OR_NO:
+        # Some are of the type "bool", those of HubSpot's own are choices between "true" and "false".
+        kind, known = "boolean", []
     return VendorField(
         name=item["name"],
         label=str(item.get("label") or ""),

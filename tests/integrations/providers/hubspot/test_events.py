@@ -2,17 +2,19 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from integrations.providers.base import Received
 from integrations.providers.errors import BadSignature, Refused
 from integrations.providers.hubspot.events import parse, verify
 from tests.integrations.providers.hubspot.signing import received
 from tests.integrations.providers.signing import SECRET, captured
 
-[(NAME, BODY)] = captured("hubspot")
-MESSAGE = received(BODY, SECRET, NAME)
+BODIES = dict(captured("hubspot"))
+BODY = BODIES["contacts"]
+MESSAGE = received(BODY, SECRET, "contacts")
 
 
 def test_every_part_is_signed():
@@ -26,6 +28,26 @@ def test_every_part_is_signed():
     ):
         with pytest.raises(BadSignature):
             verify(other, [SECRET])
+
+
+def test_a_message_that_hubspot_itself_has_signed_is_taken():
+    # Its published example: address, secret and signature are HubSpot's.
+    stamp = 1752613922216
+    message = Received(
+        "POST",
+        "https://webhook.site/335453f5-94b3-49d9-b684-a55354d4b8df",
+        {
+            "X-HubSpot-Request-Timestamp": str(stamp),
+            "X-HubSpot-Signature-v3": "gbj1XPRvUt0noT7i7fXfTzOD4sLzQmf0VT28ZYq0EYg=",
+        },
+        BODIES["contact"],
+        datetime.fromtimestamp(stamp / 1000, UTC),
+    )
+    verify(message, ["cfc68c0b-4b4e-4ef8-b764-95350e4ea479"])
+    with pytest.raises(BadSignature):
+        verify(message, [SECRET])
+    [told] = parse(message)
+    assert (told.type, told.subject) == ("contact.changed", "contact:138017612137")
 
 
 def test_what_is_older_than_five_minutes_is_refused():
