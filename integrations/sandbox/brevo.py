@@ -2,6 +2,8 @@
 
 - An attribute that the account doesn't have, or a value that doesn't fit its type, is dropped without a word.
 - A contact that exists is refused (400 duplicate_parameter) unless `updateEnabled` is true; then the answer is 204.
+- An import goes into a list, is accepted (202) and worked on: the first look at its process finds it going on. What it
+  refused is in a file whose address the process tells; what it dropped is told nowhere.
 - Ten requests a second; a 429 has no Retry-After but `x-sib-ratelimit-reset`, in seconds.
 
 Source: https://developers.brevo.com/reference, getbrevo/brevo-go api/swagger.yaml.
@@ -10,13 +12,17 @@ Source: https://developers.brevo.com/reference, getbrevo/brevo-go api/swagger.ya
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any, ClassVar
 
 from integrations.sandbox.brevo_contacts import (
     ATTRIBUTES,
     CONTACTS,
+    IMPORT,
     email_of,
     found,
+    imported,
     known,
     lists_of,
     members,
@@ -41,9 +47,14 @@ class Brevo(Vendor):
         "CREATE TABLE IF NOT EXISTS brevo_contacts (id INTEGER PRIMARY KEY AUTOINCREMENT, email TEXT NOT NULL UNIQUE,"
         " attributes TEXT NOT NULL, lists TEXT NOT NULL, blacklisted INTEGER NOT NULL, awaits TEXT NOT NULL,"
         " changed_at TEXT NOT NULL);"
+        "CREATE TABLE IF NOT EXISTS brevo_processes (id INTEGER PRIMARY KEY AUTOINCREMENT, refused INTEGER NOT NULL,"
+        " looks INTEGER NOT NULL);"
     )
     routes = (
         route("POST", "/v3/contacts", "create"),
+        route("GET", "/v3/contacts", "search"),
+        route("POST", "/v3/contacts/import", "take_in"),
+        route("GET", "/v3/processes/{process}", "process"),
         route("GET", "/v3/contacts/attributes", "attributes"),
         route("POST", "/v3/contacts/doubleOptinConfirmation", "invite"),
         route("GET", "/v3/contacts/{identifier}", "read"),
@@ -110,6 +121,44 @@ class Brevo(Vendor):
             db.execute("UPDATE brevo_contacts SET awaits = ? WHERE email = ?", (json.dumps(lists), email))
             record_effects(db, self.key, request.request_id, [("invite", email, {"lists": str(lists)})])
         return Reply(201 if is_new else 204)
+
+    def search(self, request: Request) -> Reply:
+        """The contacts of lists that have changed since a time, the newest first."""
+        lists = {int(each) for each in request.parameter("listIds").split(",") if each.isdigit()}
+        limit, offset = int(request.parameter("limit", "50")), int(request.parameter("offset", "0"))
+        if not 0 <= limit <= 1000:
+            raise RefusedError("out_of_range", "Limit exceeds max value")
+        since = request.parameter("modifiedSince")
+        with self.store.transaction() as db:
+            rows = [row for row in CONTACTS.all(db) if row["changed_at"] >= since]
+        rows = [row for row in rows if not lists or lists & set(row["lists"])][::-1]
+        return json_reply(200, {"contacts": [shown(row) for row in rows[offset : offset + limit]], "count": len(rows)})
+
+    def take_in(self, request: Request) -> Reply:
+        """Take contacts to import into lists."""
+        body = members(request.json(), IMPORT)
+        given = body.get("jsonBody")
+        if not isinstance(given, list) or not given:
+            raise RefusedError("missing_parameter", "Either fileUrl, fileBody or jsonBody is required")
+        if not (lists := lists_of(body.get("listIds"))):
+            raise RefusedError("missing_parameter", "Either listIds or newList is required")
+        with self.store.transaction() as db:
+            refused = sum(not imported(db, request, item, lists, body) for item in given)
+            process = db.execute("INSERT INTO brevo_processes (refused, looks) VALUES (?, 0)", (refused,)).lastrowid
+        return json_reply(202, {"processId": process}, {"Date": format_datetime(datetime.now(UTC), usegmt=True)})
+
+    def process(self, request: Request, process: str) -> Reply:
+        """How far an import is."""
+        with self.store.transaction() as db:
+            row = db.execute("SELECT refused, looks FROM brevo_processes WHERE id = ?", (process,)).fetchone()
+            if row is None:
+                raise RefusedError("invalid_parameter", "processId is invalid", 404)
+            db.execute("UPDATE brevo_processes SET looks = looks + 1 WHERE id = ?", (process,))
+        told = {"id": int(process), "name": "IMPORTUSER", "status": ("queued", "completed")[min(row[1], 1)]}
+        if row[1]:
+            file = "https://files.example.com/invalid.csv" if row[0] else None
+            told["info"] = {"import": {"invalid_emails": file, "duplicate_email_id": None, "duplicate_phone_id": None}}
+        return json_reply(200, told)
 
     def read(self, request: Request, identifier: str) -> Reply:
         """One contact by e-mail or id."""

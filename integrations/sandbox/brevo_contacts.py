@@ -35,6 +35,7 @@ _FITS = {
     "boolean": lambda value: isinstance(value, bool),
     "float": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
 }
+IMPORT = {"jsonBody", "listIds", "updateExistingContacts", "emptyContactsAttributes", "disableNotification"}
 _JSON = ("attributes", "lists", "awaits")
 CONTACTS = Rows("brevo_contacts", ("id", "email", *_JSON, "blacklisted", "changed_at"), _JSON, "id")
 
@@ -110,3 +111,18 @@ def save(db: sqlite3.Connection, request: Request, email: str, body: dict[str, A
     )
     sent = {name: str(value) for name, value in body.items() if name != "email"}
     record_effects(db, "brevo", request.request_id, [(done, email, sent)])
+
+
+def imported(db: sqlite3.Connection, request: Request, item: Any, lists: list[int], said: Mapping[str, Any]) -> bool:
+    """Write one contact of an import, and say whether it was one; what wouldn't change it leaves it as it was."""
+    given = item if isinstance(item, dict) else {}
+    email = str(given.get("email") or "").lower()
+    if not EMAIL.match(email) or request.dials.fails(email):
+        return False
+    row = CONTACTS.one(db, email=email)
+    kept = {name: value for name, value in fitting(given.get("attributes")).items() if value != ""}
+    is_as_it_was = row is not None and {**row["attributes"], **kept} == row["attributes"]
+    if row and (said.get("updateExistingContacts") is False or (is_as_it_was and set(lists) <= set(row["lists"]))):
+        return True
+    save(db, request, email, {"attributes": kept, "listIds": lists}, "create" if row is None else "update")
+    return True

@@ -13,7 +13,7 @@ from typing import Any
 
 from integrations.sandbox.wire import utc_now
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 EFFECTS = """
 CREATE TABLE IF NOT EXISTS effects (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -9,13 +9,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from integrations.providers import errors
-from integrations.providers.base import Contact, FieldType, Reply, VendorField
-from integrations.providers.replies import raise_for_status
+from integrations.providers.base import Contact, FieldType, Limits, Reply, VendorField
+from integrations.providers.replies import number_in, raise_for_status
+from integrations.providers.values import number
 
 _WRITABLE = {"normal", "category"}
 _TYPES: Mapping[str, FieldType] = {"text": "text", "float": "number", "boolean": "boolean", "date": "date"}
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T|\Z)")
+_DIGITS = re.compile(r"[0-9]+")
 _CODE = re.compile(r"[a-z_]{1,60}\Z")
 # What these say is about the key or the account, not about a person.
+_CONTACTS_WINDOW = 1.0
 _SPEAKABLE = {401, 402, 403, 429}
 
 
@@ -33,8 +37,20 @@ def _value(value: Any) -> Any:
 def ignored(sent: Mapping[str, Any], body: Any) -> list[str]:
     """Return the attributes that were sent and are not there: unknown names and unfitting values go without a word."""
     held = body.get("attributes") if isinstance(body, Mapping) else None
-    kept = {str(name).upper() for name in held} if isinstance(held, Mapping) else set()
-    return [name for name in sent if name not in kept]
+    kept = {str(name).upper(): value for name, value in held.items()} if isinstance(held, Mapping) else {}
+    return [name for name, value in sent.items() if name not in kept or _is_another(value, kept[name])]
+
+
+def _is_another(sent: Any, held: Any) -> bool:
+    """Tell whether an older value is still there, as the new one didn't fit; of texts Brevo makes its own form."""
+    if isinstance(held, bool):
+        return str(sent).lower() not in {"true": {"true", "yes", "1"}, "false": {"false", "no", "0"}}[str(held).lower()]
+    if isinstance(held, int | float):
+        # A choice is held by its number, whatever it was sent as.
+        given = number(sent)
+        return given is not None and given != number(held)
+    is_date = isinstance(held, str) and _DATE.match(held)
+    return bool(is_date) and sorted(_DIGITS.findall(str(sent))[:3]) != sorted(_DIGITS.findall(held)[:3])
 
 
 def is_unsubscribed(body: Any) -> bool:
@@ -93,6 +109,14 @@ def seconds_left(reply: Reply) -> float | None:
         if text.isascii() and text.isdigit():
             return min(float(text[:9]), 86_400.0)
     return None
+
+
+def limits_told(reply: Reply) -> Limits | None:
+    """Return what Brevo says of the limit on contacts; other parts of it have windows of an hour, each its own."""
+    left, seconds = (number_in(reply.headers, f"x-sib-ratelimit-{name}") for name in ("remaining", "reset"))
+    if left is None or seconds is None or seconds > _CONTACTS_WINDOW:
+        return None
+    return Limits(remaining=int(left), resets_in=seconds, is_over=reply.status == 429)
 
 
 def _error(body: bytes) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 Source: https://developers.brevo.com/reference (API v3), https://developers.brevo.com/docs/api-limits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -11,25 +11,40 @@ from django import forms
 
 from integrations.providers.base import (
     Check,
+    Confirmer,
     Contact,
     ContactEraser,
     ContactSink,
     EventSource,
+    Limits,
     Outcome,
     Provider,
     Received,
+    Reply,
     SchemaSource,
     SubscriberSink,
     VendorEvent,
     VendorField,
 )
-from integrations.providers.brevo import events
-from integrations.providers.brevo.contacts import attributes, ignored, is_unsubscribed, raise_for, vendor_fields
+from integrations.providers.brevo import events, imports
+from integrations.providers.brevo.contacts import (
+    attributes,
+    ignored,
+    is_unsubscribed,
+    limits_told,
+    raise_for,
+    vendor_fields,
+)
 from integrations.providers.errors import RetryLater
 from integrations.providers.signatures import check_token
 from integrations.providers.subscribing import LEFT_THERE, NO_EMAIL, NO_LIST, SubscriptionForm, each, ended, is_sure
 
 _CONTACTS = "/v3/contacts"
+# Asking for processes is limited to a hundred an hour.
+_LOOK_SECONDS = 30.0
+_SOON_SECONDS = 5.0
+_MOST_PAGES = 4
+_MOST_READ = 50
 
 
 class BrevoForm(SubscriptionForm):
@@ -37,6 +52,13 @@ class BrevoForm(SubscriptionForm):
 
     list_id = forms.IntegerField(
         required=False, min_value=1, label="List", help_text="The number of the list for those who agree."
+    )
+    import_list_id = forms.IntegerField(
+        required=False,
+        min_value=1,
+        label="List for imports",
+        help_text="The number of a list that gets no mails. With it, leads that come many at once are written by the"
+        " hundred, and are put on it; without it one by one.",
     )
     template_id = forms.IntegerField(
         required=False,
@@ -51,9 +73,16 @@ class BrevoForm(SubscriptionForm):
         help_text="Where people get to when they have confirmed.",
     )
 
+    def clean(self) -> dict[str, Any]:
+        """Keep those who have not agreed off the list for those who do."""
+        values = super().clean() or self.cleaned_data
+        if values.get("import_list_id") and values["import_list_id"] == values.get("list_id"):
+            self.add_error("import_list_id", "Choose another list: on this one are those who agreed to get mails.")
+        return values
 
-class Brevo(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource, EventSource):
-    """Writes contacts by e-mail, one in each request, with an API key."""
+
+class Brevo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, SchemaSource, EventSource):
+    """Writes contacts by e-mail with an API key, one in each request."""
 
     key = "brevo"
     name = "Brevo"
@@ -74,6 +103,16 @@ class Brevo(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource, 
         "Open Contacts → Settings → Webhooks (or call POST /v3/webhooks with type “marketing”) and enter the address.",
         "Choose unsubscribed, marked as spam, contact updated, contact deleted, contact added to list.",
     )
+
+    @classmethod
+    def configured(cls, config: Mapping[str, Any]) -> type[Provider]:
+        """Return the class that imports where there is a list to import into: Brevo imports into none."""
+        return ImportingBrevo if config.get("import_list_id") else cls
+
+    @classmethod
+    def limits(cls, reply: Reply) -> Limits | None:
+        """Return what Brevo's own headers say."""
+        return limits_told(reply)
 
     def check(self) -> Check:
         """Read the attributes of contacts, which needs the right that everything else needs."""
@@ -101,6 +140,45 @@ class Brevo(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource, 
         if missing := ignored(sent, held):
             return Outcome.rejected("unknown_field", f"Brevo ignored {missing[0]}.", missing[0])
         return Outcome.delivered(external_id or str(held.get("id") or ""))
+
+    def confirm(self, job: str, contacts: Sequence[Contact]) -> list[Outcome]:
+        """Ask whether an import is done, then look at what is there."""
+        number, since = imports.read(job)
+        if not number:
+            return [Outcome.unknown() for _ in contacts]
+        reply = self.session.request("GET", f"/v3/processes/{number}", purpose="confirm")
+        if reply.status == 404:
+            return [Outcome.unknown() for _ in contacts]
+        raise_for(reply)
+        is_under_way = imports.is_under_way(reply.json())
+        if is_under_way is not False:
+            return [Outcome.accepted(job, _LOOK_SECONDS) if is_under_way else Outcome.unknown() for _ in contacts]
+        held, read = self._imported(since), 0
+        outcomes = []
+        for contact in contacts:
+            there = held.get(contact.email)
+            if there is None and contact.email:
+                # What the import left as it was is not among what has changed.
+                if (read := read + 1) > _MOST_READ:
+                    outcomes.append(Outcome.accepted(job, _SOON_SECONDS))
+                    continue
+                there = self._read(contact)
+            outcomes.append(_became(contact, there))
+        return outcomes
+
+    def _imported(self, since: str) -> dict[str, Mapping[str, Any]]:
+        """Return the contacts of the list that have changed since, as far as there is a list to ask about."""
+        list_id = int(self.config.get("import_list_id") or 0)
+        found: dict[str, Mapping[str, Any]] = {}
+        for page in range(_MOST_PAGES if list_id and since else 0):
+            params = imports.page_of(list_id, since, page * imports.PAGE)
+            reply = self.session.request("GET", _CONTACTS, purpose="confirm", params=params, max_bytes=16_000_000)
+            raise_for(reply)
+            page_found = imports.by_address(reply.json())
+            found |= page_found
+            if len(page_found) < imports.PAGE:
+                break
+        return found
 
     def subscribe(self, contacts: Sequence[Contact]) -> list[Outcome]:
         """Put those who agreed on the list; who unsubscribed there, or didn't confirm, is asked by mail first."""
@@ -175,3 +253,29 @@ class Brevo(Provider, ContactSink, SubscriberSink, ContactEraser, SchemaSource, 
 
 def _path(contact: Contact) -> str:
     return f"{_CONTACTS}/{quote(contact.email, safe='')}"
+
+
+class ImportingBrevo(Brevo):
+    """Writes many contacts at once by an import, and looks at each of them when that is done."""
+
+    batch_size = 500
+
+    def upsert(self, contacts: Sequence[Contact]) -> list[Outcome]:
+        """Import contacts; a single one, and one of which an import did not tell, is written at once."""
+        together = [contact for contact in contacts if contact.email and not contact.goes_alone]
+        if len(together) < 2:
+            return super().upsert(contacts)
+        ids = {contact.id for contact in together}
+        became = iter(super().upsert([contact for contact in contacts if contact.id not in ids]))
+        body = imports.document(together, int(self.config["import_list_id"]))
+        reply = self.session.request("POST", f"{_CONTACTS}/import", purpose="import", json=body, items=len(together))
+        raise_for(reply)
+        accepted = Outcome.accepted(imports.job_of(reply), _LOOK_SECONDS)
+        return [accepted if contact.id in ids else next(became) for contact in contacts]
+
+
+def _became(contact: Contact, held: Mapping[str, Any] | None) -> Outcome:
+    """Return what became of an imported contact; who isn't there as sent is written alone, and that says why."""
+    if held is None or ignored(attributes(contact), held):
+        return Outcome.unconfirmed()
+    return Outcome.delivered(str(held.get("id") or ""))

@@ -30,8 +30,16 @@ def problems_of(contract: Any, request: httpx2.Request, base: str = "") -> list[
         operation = contract["paths"][template].get(request.method.lower())
         if operation is None:
             continue
-        return _body_problems(contract, operation, request)
+        shared = contract["paths"][template].get("parameters", [])
+        return _parameter_problems([*shared, *operation.get("parameters", [])], request) + _body_problems(
+            contract, operation, request
+        )
     return [f"{request.method} {path} is not in the contract"]
+
+
+def _parameter_problems(known: list[Any], request: httpx2.Request) -> list[str]:
+    names = {one.get("name") for one in known if one.get("in") == "query"}
+    return [f"the parameter {name!r} is not in the contract" for name in request.url.params if name not in names]
 
 
 def _body_problems(contract: Any, operation: Any, request: httpx2.Request) -> list[str]:

@@ -20,6 +20,7 @@ from integrations.providers.base import (
     Changes,
     ChangeSource,
     Check,
+    Confirmer,
     Contact,
     ContactEraser,
     ContactSink,
@@ -49,7 +50,7 @@ GONE = replace(CONTACT, statement=WITHDRAWN)
 # What a connector must be told before it can do anything.
 CONFIG = {
     "tryton": {"database": "shop", "warehouse": "WH"},
-    "brevo": {"list_id": 2, "template_id": 5, "redirect_url": "https://shop.example.com/thanks"},
+    "brevo": {"list_id": 2, "template_id": 5, "redirect_url": "https://shop.example.com/thanks", "import_list_id": 7},
     "klaviyo": {"list_id": "Y6nRLr"},
     "mailchimp": {"list_id": "3f2a91bc07"},
     "rest": definitions.strict(),
@@ -71,10 +72,14 @@ every_sink = pytest.mark.parametrize(
 
 
 def uses(provider, *, that="tell"):
-    """Every way a provider can be asked, as functions of it; `that` "end" something succeed with any body."""
+    """Every way a provider can be asked, as functions of it; `that` "end" something succeed with any body.
+
+    One that "ask"s what became of a job is told nothing by a 404.
+    """
     told = [
         (Provider, "tell", lambda p: p.check()),
         (ContactSink, "tell", lambda p: p.upsert([CONTACT])),
+        (Confirmer, "ask", lambda p: p.confirm("194", [CONTACT])),
         (SubscriberSink, "tell", lambda p: p.subscribe([CONTACT])),
         (SubscriberSink, "end", lambda p: p.unsubscribe([GONE])),
         (ContactEraser, "end", lambda p: p.erase(CONTACT)),
@@ -87,7 +92,7 @@ def uses(provider, *, that="tell"):
     ]
     if isinstance(provider, Operations):
         told += [(Operations, "tell", partial(_do, one)) for one in provider.operations()]
-    wanted = {"tell", "end"} if that == "all" else {that}
+    wanted = {"tell", "end", "ask"} if that == "all" else {that}
     return [use for capability, kind, use in told if isinstance(provider, capability) and kind in wanted]
 
 
@@ -155,7 +160,8 @@ def _imported(node):
 @pytest.mark.parametrize("status", [401, 403, 404, 408, 410, 422, 429, 500, 502, 503, 301])
 @pytest.mark.parametrize("body", [b"", b"<html>Bad gateway</html>", b'{"x', b"[]", b'"text"', b"null"])
 def test_any_failure_with_any_body_is_a_provider_error(key, status, body):
-    for use in uses(vendor_of(key, says(200)).provider):
+    provider = vendor_of(key, says(200)).provider
+    for use in uses(provider) + (uses(provider, that="ask") if status != 404 else []):
         vendor = vendor_of(key, says(status, body))
         with pytest.raises(ProviderError) as caught:
             use(vendor.provider)

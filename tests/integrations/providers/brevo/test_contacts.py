@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from integrations.providers import errors
-from integrations.providers.base import Contact, Statement
+from integrations.providers.base import Contact, Limits, Reply, Statement
 from integrations.providers.brevo.contacts import attributes, ignored, vendor_fields
+from integrations.providers.brevo.provider import Brevo
 from tests.integrations.providers.vendors import Vendor, says
 
 AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -32,6 +33,26 @@ def test_names_are_in_capital_letters_and_values_keep_their_types():
 def test_what_was_dropped_without_a_word_is_found():
     assert ignored({"FIRSTNAME": "Anna", "NOSUCH": 1}, HELD) == ["NOSUCH"]
     assert ignored({"FIRSTNAME": "Anna"}, {"attributes": None}) == ["FIRSTNAME"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "held", "is_there"),
+    [
+        (True, True, True),
+        ("yes", True, True),
+        ("perhaps", False, False),
+        (3, 3, True),
+        ("3.0", 3, True),
+        (4, 3, False),
+        ("Ms", 1, True),
+        ("2026-01-31", "2026-01-31", True),
+        ("31-01-2026", "2026-01-31", True),
+        ("soon", "2026-01-31", False),
+        ("+49 30 5550101", "49305550101", True),
+    ],
+)
+def test_an_older_value_in_place_of_one_that_does_not_fit_is_found(sent, held, is_there):
+    assert ignored({"X": sent}, {"attributes": {"x": held}}) == ([] if is_there else ["X"])
 
 
 def test_an_ignored_attribute_is_no_delivery():
@@ -93,6 +114,16 @@ def test_without_that_mail_nobody_is_subscribed_behind_their_back(contact, held,
 def test_a_list_is_needed_and_an_address():
     assert subscribed(ANNA, says(500), list_id=None)[0].reason == "misconfigured"
     assert subscribed(PHONE_ONLY, says(500))[0].reason == "no_identifier"
+
+
+def test_the_limit_on_contacts_is_read_from_its_own_headers():
+    told = {"x_sib_ratelimit_limit": "10", "x_sib_ratelimit_remaining": "3"}
+    reply = says(200, {}, **told, x_sib_ratelimit_reset="1")
+    assert Brevo.limits(Reply(200, dict(reply.headers), b"")) == Limits(remaining=3, resets_in=1)
+    # A window of an hour is that of another part, such as processes: contacts go on.
+    hourly = says(200, {}, **told, x_sib_ratelimit_reset="1800")
+    assert Brevo.limits(Reply(200, dict(hourly.headers), b"")) is None
+    assert Brevo.limits(Reply(200, {}, b"")) is None
 
 
 def test_the_seconds_to_the_next_window_are_kept():

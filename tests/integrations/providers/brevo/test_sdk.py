@@ -48,3 +48,18 @@ def test_refusals_are_errors_of_its_own(sdk, sandbox):
     with pytest.raises(ApiError) as caught:
         Brevo(api_key="another", base_url=f"{sandbox.brevo_url}/v3").contacts.get_attributes()
     assert caught.value.status_code == 401
+
+
+def test_it_imports_and_asks_what_became_of_that(sdk, sandbox):
+    sandbox.fault(vendor="brevo", partial={"emails": ["ben@example.com"]})
+    people = [{"email": f"{name}@example.com", "attributes": {"FIRSTNAME": name}} for name in ("anna", "ben")]
+    begun = sdk.contacts.import_contacts(json_body=people, list_ids=[7], update_existing_contacts=True)
+    assert sdk.process.get_process(begun.process_id).status == "queued"
+    done = sdk.process.get_process(begun.process_id)
+    assert (done.status, done.name) == ("completed", "IMPORTUSER")
+    assert done.info.import_.invalid_emails
+    found = sdk.contacts.get_contacts(list_ids=[7], modified_since="2026-01-01T00:00:00.000Z", limit=1000)
+    assert [(each.email, each.list_ids) for each in found.contacts] == [("anna@example.com", [7])]
+    with pytest.raises(ApiError) as caught:
+        sdk.contacts.import_contacts(json_body=people)
+    assert caught.value.body["code"] == "missing_parameter"
