@@ -172,6 +172,8 @@ class Shopify(Vendor):
         values = given if isinstance(given, dict) else {}
         id = _text(values.get("customerId") or values.get("id"))
         row = next((row for row in self.rows("customers") or [] if row["id"] == id), None)
+        if row is None and field == "customerEmailMarketingConsentUpdate":
+            raise RefusedError("INVALID", about=["input", "customerId"])
         if row is None:
             raise RefusedError("DOES_NOT_EXIST", about=["customerId"])
         with self.store.transaction() as db:
@@ -181,7 +183,8 @@ class Shopify(Vendor):
                 return {"customerId": id, "userErrors": []}
             state = (values.get("emailMarketingConsent") or {}).get("marketingState")
             if state not in _STATES:
-                raise RefusedError("INCLUSION", about=["input", "emailMarketingConsent", "marketingState"])
+                # Of the states that can't be entered it says so as an error of the request.
+                raise RefusedError("INVALID" if state in {"NOT_SUBSCRIBED", "REDACTED"} else "INVALID_VARIABLE")
             db.execute("UPDATE shopify_customers SET state = ? WHERE email = ?", (state, row["email"]))
             record_effects(db, self.key, request.request_id, [("consent", row["email"], {"state": state})])
         return {"customer": {"id": id}, "userErrors": []}

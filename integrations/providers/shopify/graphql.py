@@ -16,6 +16,7 @@ from integrations.providers.replies import garbled, raise_for_status
 VERSION = "2026-07"
 _PATH = f"/admin/api/{VERSION}/graphql.json"
 _CODE = re.compile(r"[A-Z_]{1,60}\Z")
+_SCOPE = re.compile(r"`([a-z_]{1,60})` access scope")
 _NAME = re.compile(r"[A-Za-z]{1,40}\Z")
 
 _VARIANT = """
@@ -62,6 +63,10 @@ ERASE = """mutation Erase($id: ID!) {
 }"""
 
 
+GONE = "does_not_exist"
+"""The code of a refusal about a customer who isn't there."""
+
+
 def run(session: Session, document: str, *, purpose: str, max_bytes: int = 1_000_000, **variables: Any) -> Any:
     """Send a document and return its `data`. Raises: errors.ProviderError; an error comes with status 200 there."""
     body = {"query": document, "variables": variables}
@@ -100,7 +105,9 @@ def _problem(found: Any, reply: Reply) -> errors.ProviderError:
         after = told.resets_in if told else None
         return errors.RetryLater("The shop's cost limit is reached.", code="rate_limited", status=200, after=after)
     if code == "ACCESS_DENIED":
-        return errors.Refused("The token lacks an access scope for this.", code="forbidden", status=200)
+        scope = _SCOPE.search(str(extensions.get("requiredAccess"))) if isinstance(extensions, dict) else None
+        lacks = f"the access scope {scope[1]}" if scope else "an access scope for this"
+        return errors.Refused(f"The token lacks {lacks}.", code="forbidden", status=200)
     if code in {"INTERNAL_SERVER_ERROR", "TIMEOUT"}:
         return errors.RetryLater(code.lower(), status=200)
     if not first:
@@ -114,6 +121,9 @@ def _refusal(refusal: Mapping[str, Any]) -> errors.Refused:
     field = last if isinstance(last, str) and _NAME.match(last) else ""
     if field == "email" and code in {"invalid", "blank"}:
         return errors.Refused("The e-mail address is invalid.", code="invalid_email", status=200, field="email")
+    if field == "customerId" and code in {GONE, "invalid"}:
+        # The latter it says of consents.
+        return errors.Refused("There is no such customer any more.", code=GONE, status=200, field=field)
     if code == "taken":
         return errors.Refused(f"Another customer has this {field}.", code="conflict", status=200, field=field)
     return errors.Refused(f"Shopify refused it ({code or 'no code'}).", code=code, status=200, field=field)

@@ -3,7 +3,8 @@
 Source: https://shopify.dev/docs/api/admin-graphql/2026-07.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from integrations.providers import base
@@ -137,7 +138,8 @@ class Shopify(
     def _unsubscribe(self, contact: Contact) -> Outcome:
         record = self._customer(contact.email, purpose="read")
         if record and records.marketing_state(record) != "UNSUBSCRIBED":
-            self._consent(_id(record), "UNSUBSCRIBED", contact)
+            with _unless_gone():
+                self._consent(_id(record), "UNSUBSCRIBED", contact)
         return Outcome.delivered()
 
     def _consent(self, id: str, state: str, contact: Contact) -> None:
@@ -155,11 +157,8 @@ class Shopify(
             return NO_EMAIL
         record = self._customer(contact.email, purpose="read")
         if record:
-            try:
+            with _unless_gone():
                 graphql.changed(self.session, graphql.ERASE, purpose="erase", id=_id(record))
-            except Refused as refused:
-                if refused.code != "does_not_exist":
-                    raise
         return Outcome.delivered()
 
     def _customer(self, email: str, *, purpose: str) -> Mapping[str, Any] | None:
@@ -178,6 +177,16 @@ class Shopify(
     def parse(self, received: base.Received) -> list[base.VendorEvent]:
         """Return what a webhook tells of orders, articles, customers and their consent."""
         return events.told(received)
+
+
+@contextmanager
+def _unless_gone() -> Iterator[None]:
+    """Take it for done that somebody isn't there any more."""
+    try:
+        yield
+    except Refused as refused:
+        if refused.code != graphql.GONE:
+            raise
 
 
 def _value(name: str, value: Any) -> Any:
