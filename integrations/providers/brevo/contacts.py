@@ -11,13 +11,14 @@ from typing import Any
 from integrations.providers import errors
 from integrations.providers.base import Contact, FieldType, Limits, Reply, VendorField
 from integrations.providers.replies import number_in, raise_for_status
-from integrations.providers.values import number
+from integrations.providers.values import number, part, text
 
 _WRITABLE = {"normal", "category"}
 _TYPES: Mapping[str, FieldType] = {"text": "text", "float": "number", "boolean": "boolean", "date": "date"}
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T|\Z)")
 _DIGITS = re.compile(r"[0-9]+")
 _CODE = re.compile(r"[a-z_]{1,60}\Z")
+_NAME = re.compile(r"[A-Za-z_]{1,40}\Z")
 # What these say is about the key or the account, not about a person.
 _CONTACTS_WINDOW = 1.0
 _SPEAKABLE = {401, 402, 403, 429}
@@ -84,30 +85,33 @@ def raise_for(reply: Reply) -> None:
     """Raise what a reply without success means. Raises: errors.ProviderError."""
     if 200 <= reply.status < 300:
         return
-    code, message = _error(reply.body)
+    code, message, doubled = _error(reply.body)
     if reply.status == 429:
         # It has no Retry-After: the seconds to the next window stand in a header of its own.
         raise errors.RetryLater(message[:200], code="rate_limited", status=429, after=seconds_left(reply))
     if reply.status == 400:
-        raise _refused(code, message)
+        raise _refused(code, message, doubled)
     raise_for_status(reply, message[:200] if reply.status in _SPEAKABLE else code)
 
 
-def _refused(code: str, message: str) -> errors.Refused:
+def _refused(code: str, message: str, doubled: str) -> errors.Refused:
     said = message.lower()
     if "email" in said and ("valid" in said or "format" in said):
         return errors.Refused("The e-mail address is invalid.", code="invalid_email", status=400, field="email")
+    if "phone" in said and "valid" in said:
+        return errors.Refused("The phone number is invalid.", code="invalid_phone", status=400, field="SMS")
     if code == "duplicate_parameter":
-        return errors.Refused("Another contact has the same details.", code="conflict", status=400)
+        words = f"Another contact has the same {doubled or 'details'}."
+        return errors.Refused(words, code="conflict", status=400, field=doubled)
     return errors.Refused(code or "bad_request", status=400)
 
 
 def seconds_left(reply: Reply) -> float | None:
     """Return the seconds until Brevo takes calls again: `Retry-After`, else its own header; None where it says none."""
     for name in ("Retry-After", "x-sib-ratelimit-reset"):
-        text = (reply.headers.get(name) or "").strip()
-        if text.isascii() and text.isdigit():
-            return min(float(text[:9]), 86_400.0)
+        told = (reply.headers.get(name) or "").strip()
+        if told.isascii() and told.isdigit():
+            return min(float(told[:9]), 86_400.0)
     return None
 
 
@@ -119,13 +123,15 @@ def limits_told(reply: Reply) -> Limits | None:
     return Limits(remaining=int(left), resets_in=seconds, is_over=reply.status == 429)
 
 
-def _error(body: bytes) -> tuple[str, str]:
-    """Return an error's code and message; the message may quote what a person entered."""
+def _error(body: bytes) -> tuple[str, str, str]:
+    """Return an error's code and message, which may quote what a person entered, and the identifier that is doubled."""
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):
-        return "", ""
+        return "", "", ""
     if not isinstance(parsed, Mapping):
-        return "", ""
+        return "", "", ""
     code, message = str(parsed.get("code") or ""), parsed.get("message")
-    return (code if _CODE.match(code) else ""), message if isinstance(message, str) else ""
+    doubled = part(parsed, "metadata").get("duplicate_identifiers")
+    first = text(doubled[0]) if isinstance(doubled, list) and doubled else ""
+    return code if _CODE.match(code) else "", text(message), first if _NAME.match(first) else ""

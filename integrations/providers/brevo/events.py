@@ -1,6 +1,7 @@
 """What Brevo's marketing webhooks tell; a token or password of ours proves them. Pure.
 
-Source: https://developers.brevo.com/docs/marketing-webhooks, /docs/secure-webhook-calls.
+Source: https://developers.brevo.com/docs/marketing-webhooks, /docs/secure-webhook-calls; of changed contacts, what
+others received (sendinblue/APIv3-php-library, issue 175).
 """
 
 import base64
@@ -11,7 +12,7 @@ from typing import Any
 
 from integrations.providers.base import Received, VendorEvent
 from integrations.providers.errors import Refused
-from integrations.providers.values import Record, digest, text
+from integrations.providers.values import Record, digest, moment, parts, text
 
 HEADER = "X-Webhook-Secret"
 """The header for those who enter the secret as one of their own."""
@@ -53,19 +54,26 @@ def _events(item: Record) -> Iterator[VendorEvent]:
     name = text(item.get("event"))
     if name not in _TYPES:
         return
-    # Some events are about several people at once.
+    at = _moment(item.get("ts_event")) or moment(item.get("date"))
+    for email, has_left in _people(item).items():
+        words = [name, email, *(str(item.get(key)) for key in ("ts_event", "ts", "camp_id", "list_id", "date"))]
+        type = "contact.unsubscribed" if has_left else _TYPES[name]
+        # It names no id of the contact.
+        subject = f"contact:{digest(email)[:32]}"
+        yield VendorEvent(type, subject, digest(*words, *(["left"] if has_left else [])), at, {"email": email[:254]})
+
+
+def _people(item: Record) -> dict[str, bool]:
+    """Return whom an event is about, by address, and who is on the blocklist now."""
+    # Some events are about several people at once; of those who were changed it tells one level down.
     emails = item["email"] if isinstance(item.get("email"), list) else [item.get("email")]
-    for email in dict.fromkeys(text(each).strip().lower() for each in emails[:_MOST_EVENTS]):
-        if email:
-            words = [name, email, *(str(item.get(key)) for key in ("ts_event", "ts", "camp_id", "list_id", "date"))]
-            # It names no id of the contact.
-            subject = f"contact:{digest(email)[:32]}"
-            yield VendorEvent(
-                _TYPES[name], subject, digest(*words), _moment(item.get("ts_event")), {"email": email[:254]}
-            )
+    told = [(each, False) for each in emails[:_MOST_EVENTS]]
+    told += [(each.get("email"), each.get("emailBlacklist") is True) for each in parts(item, "content")[:_MOST_EVENTS]]
+    named = [(text(email).strip().lower(), has_left) for email, has_left in told]
+    return {email: has_left for email, has_left in named if email}
 
 
 def _moment(seconds: Any) -> datetime | None:
-    """Return a moment; `ts` and the dates are in zones of the account's, `ts_event` alone is in UTC."""
+    """Return a moment; `ts` and most dates are in zones of the account's, `ts_event` alone is in UTC."""
     is_time = type(seconds) is int and 0 < seconds < _LATEST
     return datetime.fromtimestamp(seconds, UTC) if is_time else None

@@ -13,6 +13,9 @@ from tests.integrations.providers.brevo.signing import received
 from tests.integrations.providers.signing import SECRET, captured
 
 MESSAGES = {event: received(body, SECRET, event) for event, body in captured("brevo")}
+CHANGED, BLOCKLISTED = [
+    received(body, SECRET, event) for event, body in captured("brevo") if event == "contact_updated"
+]
 ANY = MESSAGES["unsubscribe"]
 
 
@@ -44,6 +47,21 @@ def test_an_event_may_be_about_several_people():
     told = parse(MESSAGES["contact_deleted"])
     assert [event.data["email"] for event in told] == ["ben@example.com", "carla@example.com"]
     assert {event.type for event in told} == {"contact.deleted"}
+
+
+def test_who_was_changed_stands_one_level_down():
+    [changed] = parse(CHANGED)
+    assert (changed.type, changed.data) == ("contact.changed", {"email": "anna@example.com"})
+    assert changed.occurred_at == datetime(2026, 11, 23, 8, 32, 10, 555_000, UTC)
+
+
+def test_who_is_put_on_the_blocklist_has_left():
+    [left] = parse(BLOCKLISTED)
+    assert (left.type, left.data) == ("contact.unsubscribed", {"email": "anna@example.com"})
+    # In which zone it was isn't said.
+    assert left.occurred_at is None
+    [back] = parse(replace(BLOCKLISTED, body=BLOCKLISTED.body.replace(b"true", b"false")))
+    assert (back.type, back.dedupe_id == left.dedupe_id) == ("contact.changed", False)
 
 
 def test_a_batch_holds_several_events_of_which_some_are_not_followed():
