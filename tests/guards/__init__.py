@@ -3,7 +3,7 @@
     python -m tests.guards            every guard whose servers are named (DATABASE_URL, BROKER_URL)
     python -m tests.guards kills      those whose test's name, or the guard's own, holds a word
 
-A guard is switched off by changing the source text; where the text is not found any more, that is said.
+A guard is switched off by changing the source text; a test of this folder says where that is no longer found.
 """
 
 from collections.abc import Sequence
