@@ -22,6 +22,6 @@ class EngineConfig(AppConfig):
             audit.track(model)
         events.subscribe("*", freshness.forget)
         personal.register()
-        subjects.register(confirmations.KIND, confirmations.load, done=confirmations.done)
+        subjects.register(confirmations.KIND, confirmations.load, done=confirmations.done, noun="change")
         said = "What visitors asked and were answered; the funnel loses these questions, too."
         retention.register("conversations", said, 365, lambda days: prune_conversations(days=days))

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Min
 
 from integrations import sweeps
 from integrations.explanations import explain
 from integrations.mappings import mapping_field_drop, prepare, rows_in_use
 from integrations.models import Connector, Delivery
-from integrations.outbox import DeliveryQuerySet
+from integrations.outbox import CALL, DeliveryQuerySet
+from integrations.subjects import nouns
+from runtime.display import counted
 
 State = Delivery.State
 
@@ -25,7 +27,8 @@ _MOST_CAUSES = 20
 class Cause:
     """Deliveries of one connector that wait for a person for the same reason.
 
-    `said` are the vendor's words about one of them; `can_leave_out` says that the field may be taken off the mapping.
+    `said` are the vendor's words about one of them, `operation` is theirs where all have the same; `nouns` is what they
+    are called, one and many.
     """
 
     connector: Connector
@@ -34,6 +37,13 @@ class Cause:
     count: int
     said: str
     tries: int
+    operation: str
+    nouns: tuple[str, str]
+
+    @property
+    def counted(self) -> str:
+        """How many there are of what: "12 leads"."""
+        return counted(self.count, *self.nouns)
 
     @property
     def explanation(self) -> str:
@@ -41,6 +51,7 @@ class Cause:
         return explain(
             Delivery(
                 connector=self.connector,
+                operation=self.operation,
                 state=State.NEEDS_YOU,
                 reason=self.reason,
                 field=self.field,
@@ -52,7 +63,7 @@ class Cause:
     @property
     def can_leave_out(self) -> bool:
         """Tell whether the mapping without the field would do: it names it, and others besides."""
-        if self.reason not in _FIELD_IS_AT_FAULT:
+        if self.reason not in _FIELD_IS_AT_FAULT or self.operation == CALL:
             return False
         fields = {row.field for row in rows_in_use(self.connector)}
         return self.field in fields and len(fields) > 1
@@ -85,11 +96,23 @@ def causes(connector: Connector | None = None) -> Sequence[Cause]:
         waiting = waiting.filter(connector=connector)
     groups: list[Any] = list(
         waiting.values("connector", "reason", "field")
-        .annotate(count=Count("pk"), said=Max("vendor_words"), tries=Max("tries"))
+        .annotate(
+            count=Count("pk"),
+            said=Max("vendor_words"),
+            tries=Max("tries"),
+            first=Min("operation"),
+            last=Max("operation"),
+            kind=Min("subject_kind"),
+            other=Max("subject_kind"),
+        )
         .order_by("-count", "connector", "reason", "field")[:_MOST_CAUSES]
     )
     connectors = Connector.objects.in_bulk({group["connector"] for group in groups})
     prepare(connectors[group["connector"]] for group in groups if group["reason"] in _FIELD_IS_AT_FAULT)
+    for group in groups:
+        group["nouns"] = nouns(group.pop("kind"), group.pop("other"))
+        first, last = group.pop("first"), group.pop("last")
+        group["operation"] = first if first == last else ""
     return [Cause(connector=connectors[group.pop("connector")], **group) for group in groups]
 
 

@@ -108,6 +108,20 @@ _ERASURES = {
 }
 
 
+_CHANGES = {
+    # What is said otherwise where it is no lead, but a change that somebody asked for.
+    "refused": ("{vendor} refused it{said}", "Correct it there or at its endpoint, then send again."),
+    "invalid_email": ("{vendor} does not accept the e-mail address", "Cancel it: whoever asked has to ask again."),
+    "unknown_field": ("{vendor} does not know the field “{field}”", "Correct the endpoint’s body, then send again."),
+    "mapping": ("What is sent to {vendor} can't be worked out{said}", "Correct the endpoint, then send again."),
+    "not_confirmed": (
+        "{vendor} accepted it and has not said since whether it worked{said}",
+        "Look there; press “Send again” only if it was not done.",
+    ),
+    "subject_gone": ("What was asked for is done or no longer kept", ""),
+}
+
+
 def explain(delivery: Delivery) -> str:
     """Return one or two sentences for a person about where a delivery stands."""
     vendor = delivery.connector.name
@@ -124,13 +138,13 @@ def explain(delivery: Delivery) -> str:
         case State.CONFIRMING:
             return f"{vendor} has accepted it and is still working on it. It is asked again by itself."
         case State.SUPERSEDED:
-            return "A newer delivery of the same lead took its place."
+            return "A newer delivery of the same took its place."
     if not delivery.reason:
         words = f"{vendor} will be asked to forget the person." if is_erasure else f"Waits to be sent to {vendor}."
         return words if delivery.state == State.WAITING else ""
     happened, advice = _REASONS.get(delivery.reason, _REASONS["refused"])
-    if is_erasure and delivery.reason in _ERASURES:
-        happened, advice = _ERASURES[delivery.reason]
+    elsewhere = _ERASURES if is_erasure else _CHANGES if delivery.operation == CALL else {}
+    happened, advice = elsewhere.get(delivery.reason, (happened, advice))
     said = f": “{delivery.vendor_words}”" if delivery.vendor_words else ""
     if delivery.state == State.NEEDS_YOU and advice.endswith("by itself."):
         advice = f"It was tried {delivery.tries} times; press “Send again” when {vendor} is well."

@@ -67,6 +67,8 @@ def credential_save(
         written |= {"spare", "tokens"} if is_lost else set()
     # The rest may be changed by a renewal meanwhile.
     row.save(update_fields=None if row._state.adding else written)
+    if given:
+        alerts_forget(credential=row)
     return row
 
 
@@ -146,6 +148,11 @@ def connector_resume(*, connector: Connector) -> None:
     with transaction.atomic():
         ConnectorState.objects.filter(connector=connector).update(paused_at=None, pause_reason="")
         wake("connector", str(connector.pk))
+
+
+def alerts_forget(*, credential: Credential) -> None:
+    """Have people told at once if what was just entered, or signed in with, isn't accepted either."""
+    ConnectorState.objects.filter(connector__credential=credential).update(alerted=None)
 
 
 def connector_send_now(*, connector: Connector) -> sweeps.Begun:

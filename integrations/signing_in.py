@@ -59,6 +59,7 @@ def credential_connect(*, credential: Credential, code: str, verifier: str, redi
     values = {"tokens": "", "renewals": F("renewals") + 1, "renewing_until": None}
     Credential.objects.filter(pk=credential.pk).update(**values)
     renewal.tokens_save(Credential.objects.get(pk=credential.pk), given)
+    services.alerts_forget(credential=credential)
     worked = [connector.name for connector in connectors if _goes_on(connector)]
     at_work = f" {', '.join(worked)} works with it." if worked else ""
     return Check(ok=True, words=f"Signed in at {provider_class(credential.provider).name}.{at_work}")
@@ -137,6 +138,7 @@ def spare_swap(*, credential: Credential) -> Check:
         )
     if not swapped:
         return Check(ok=False, words="The keys were changed by somebody else in the meantime. Nothing was swapped.")
+    services.alerts_forget(credential=before)
     for connector in before.connector_set.filter(status__pause_reason=services.NEEDS_REAUTH):
         services.connector_resume(connector=connector)
     return Check(ok=True, words="The second key is in use now. The first one is kept as the second, in case of need.")

@@ -70,6 +70,7 @@ Done = Callable[[uuid.UUID, Mapping[str, Any]], None]
 
 
 _loaders: dict[str, Loader] = {}
+_nouns: dict[str, str] = {}
 _done: dict[str, Done] = {}
 _namesakes: dict[str, Namesakes] = {}
 _surveyors: dict[str, Surveyor] = {}
@@ -81,15 +82,26 @@ def register(
     surveyor: Surveyor | None = None,
     namesakes: Namesakes | None = None,
     done: Done | None = None,
+    noun: str = "",
 ) -> None:
-    """Say how subjects of `kind` are loaded, gone through, found and ended; called from `AppConfig.ready`."""
+    """Say how subjects of `kind` are loaded, gone through, found, ended and called; from `AppConfig.ready`."""
     _loaders[kind] = loader
+    _nouns[kind] = noun or kind
     if done is not None:
         _done[kind] = done
     if namesakes is not None:
         _namesakes[kind] = namesakes
     if surveyor is not None:
         _surveyors[kind] = surveyor
+
+
+def nouns(*kinds: str | None) -> tuple[str, str]:
+    """Return what people call subjects of these kinds, one and many; "delivery" where they are of several."""
+    known = {kind for kind in kinds if kind}
+    if len(known) != 1:
+        return "delivery", "deliveries"
+    noun = _nouns.get(*known, *known)
+    return noun, f"{noun}s"
 
 
 def load(kind: str, told: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, Loaded]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 
 from integrations.connections import quota_of
@@ -14,7 +14,9 @@ from integrations.providers.base import OPERATIONS
 from integrations.providers.registry import PROVIDERS, class_of, provider_class
 from integrations.quota import Window
 from integrations.retries import Policy
+from integrations.subjects import nouns
 from runtime.clock import db_now
+from runtime.display import counted
 
 State = Delivery.State
 
@@ -42,6 +44,12 @@ class Figures:
     delivered_lately: int
     """Within the last minute."""
     oldest_at: datetime | None
+    nouns: tuple[str, str] = ("lead", "leads")
+    """What is unsettled is called so, one and many."""
+
+    def said(self, number: int) -> str:
+        """Return so many of what is unsettled: "12 leads"."""
+        return counted(number, *self.nouns)
 
     @property
     def seconds_left(self) -> float | None:
@@ -63,14 +71,17 @@ def figures(connector: Connector) -> Figures:
         sending=Count("pk", filter=Q(state=State.SENDING)),
         confirming=Count("pk", filter=Q(state=State.CONFIRMING)),
         needs_you=Count("pk", filter=Q(state=State.NEEDS_YOU)),
+        kind=Min("subject_kind"),
+        other=Max("subject_kind"),
     )
+    called = nouns(counts.pop("kind") or "lead", counts.pop("other"))
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     lately = Q(settled_at__gte=now - SPEED_WINDOW)
     done = mine.filter(state=State.DELIVERED, settled_at__gte=min(midnight, now - SPEED_WINDOW)).aggregate(
         delivered_today=Count("pk", filter=Q(settled_at__gte=midnight)), delivered_lately=Count("pk", filter=lately)
     )
     oldest = mine.filter(state=State.WAITING).order_by("pk").values_list("created_at", flat=True).first()
-    return Figures(**counts, **done, oldest_at=oldest)
+    return Figures(**counts, **done, oldest_at=oldest, nouns=called)
 
 
 def held(status: ConnectorState | None) -> bool:
@@ -103,16 +114,18 @@ def standing(connector: Connector, now: Figures) -> str:
     if held(status):
         return _hold(connector)
     if now.overdue and not (now.sending or now.delivered_lately):
-        return f"{_leads(now.overdue)} should have left by now. If this goes on, the worker is not running: start it."
+        return f"{now.said(now.overdue)} should have left by now. If this goes on, the worker is not running: start it."
     if now.sending or now.due:
-        return f"{name} is being told of leads.{_time_left(now)}"
+        return f"{name} is being told of {now.nouns[1]}.{_time_left(now)}"
     if now.confirming:
         them = "it" if now.confirming == 1 else "them"
-        return f"{name} has accepted {_leads(now.confirming)} and is still working on {them}. We ask again."
+        return f"{name} has accepted {now.said(now.confirming)} and is still working on {them}. We ask again."
     if now.waiting:
         again = "by itself" if now.waiting == 1 else "by themselves"
-        return f"{_leads(now.waiting)} will be tried again {again}. Press “Send now” to try at once."
+        return f"{now.said(now.waiting)} will be tried again {again}. Press “Send now” to try at once."
     if now.needs_you:
+        if now.nouns[0] != "lead":
+            return f"{now.said(now.needs_you)} for {name} {'needs' if now.needs_you == 1 else 'need'} you: see below."
         return f"{name} has every lead but {now.needs_you:,}: see what needs you below."
     return f"{name} has every lead that it should have."
 
@@ -138,7 +151,7 @@ def _time_left(now: Figures) -> str:
 
 
 def _leads(number: int) -> str:
-    return f"{number:,} lead" if number == 1 else f"{number:,} leads"
+    return counted(number, "lead")
 
 
 def _status(connector: Connector) -> ConnectorState | None:
@@ -195,7 +208,7 @@ def sweep_words(sweep: Sweep | None) -> str:
 
 
 def _deliveries(number: int) -> str:
-    return f"{number:,} delivery" if number == 1 else f"{number:,} deliveries"
+    return counted(number, "delivery", "deliveries")
 
 
 def retry_sentences(connector: Connector) -> list[str]:

@@ -19,11 +19,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Chore:
-    """A piece of periodic work; `run` returns a line for the admin, such as `"12 rows removed"`."""
+    """A piece of periodic work; `run` returns a line for the admin, such as `"12 rows removed"`.
+
+    Where a worker is killed meanwhile, another takes it up after `lease_seconds`; nothing may take longer.
+    """
 
     name: str
     every: timedelta
     run: Callable[[], str]
+    lease_seconds: float = 600
 
 
 class PeriodicJobQuerySet(jobs.JobQuerySet["PeriodicJob"]):
@@ -33,9 +37,9 @@ class PeriodicJobQuerySet(jobs.JobQuerySet["PeriodicJob"]):
 _chores: dict[str, Chore] = {}
 
 
-def register(name: str, every: timedelta, run: Callable[[], str]) -> None:
+def register(name: str, every: timedelta, run: Callable[[], str], *, lease_seconds: float = 600) -> None:
     """Have `run` called about `every` so often; called from `AppConfig.ready`."""
-    _chores[name] = Chore(name, every, run)
+    _chores[name] = Chore(name, every, run, lease_seconds)
 
 
 def ensure_rows() -> None:
@@ -55,7 +59,7 @@ def _run(name: str) -> None:
     from runtime.models import PeriodicJob
 
     chore = _chores[name]
-    for row in PeriodicJob.objects.filter(name=name).claim(lease_seconds=600):
+    for row in PeriodicJob.objects.filter(name=name).claim(lease_seconds=chore.lease_seconds):
         try:
             result = chore.run()
         except Exception as err:

@@ -7,7 +7,7 @@ from statistics import quantiles
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models import Count, F, Max, Min, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest
 from django.urls import reverse
@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 
 from engine.models import Turn
 from integrations.models import Delivery
+from integrations.subjects import nouns
 from leads.models import Lead
 from runtime.display import counted, line, milliseconds
 
@@ -53,11 +54,14 @@ def all_well(request: HttpRequest) -> str:
     if not request.user.has_perm("integrations.view_delivery"):
         return "Nothing needs you."
     today = _delivered_rows().filter(settled_at__gte=_midnight(_today()))
-    found = today.aggregate(count=Count("pk"), slowest=Max(F("settled_at") - F("created_at")))
+    slowest = Max(F("settled_at") - F("created_at"))
+    kinds = {"kind": Min("subject_kind"), "other": Max("subject_kind")}
+    found = today.aggregate(count=Count("pk"), slowest=slowest, **kinds)
     if not found["count"]:
-        return "Nothing needs you. No lead has been delivered yet today."
+        return "Nothing needs you. Nothing has been delivered yet today."
+    many = counted(found["count"], *nouns(found["kind"], found["other"]))
     took = milliseconds(found["slowest"].total_seconds() * 1000)
-    return f"Nothing needs you. {counted(found['count'], 'lead')} delivered today, the slowest in {took}."
+    return f"Nothing needs you. {many} delivered today, the slowest in {took}."
 
 
 def _captured() -> Figure:

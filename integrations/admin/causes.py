@@ -9,7 +9,6 @@ from django.urls import reverse
 
 from integrations.causes import Cause, causes
 from integrations.models import Connector
-from runtime.display import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +41,16 @@ class CauseShown:
     links: tuple[Link, ...]
 
 
+_LEADS_COME_AGAIN = {"lead": " unless they get in touch again"}
+
+
 def causes_shown(request: HttpRequest, connector: Connector | None = None) -> list[CauseShown]:
     """Return what waits for a person, most first."""
     return [_shown(request, cause) for cause in causes(connector)]
 
 
 def _shown(request: HttpRequest, cause: Cause) -> CauseShown:
-    words = f"{counted(cause.count, 'lead waits', 'leads wait')}: {cause.explanation}"
+    words = f"{cause.counted} {'waits' if cause.count == 1 else 'wait'}: {cause.explanation}"
     said = "" if cause.said in cause.explanation else cause.said
     return CauseShown(words, said, cause.connector.name, _presses(request, cause), _links(request, cause))
 
@@ -66,7 +68,7 @@ def _presses(request: HttpRequest, cause: Cause) -> tuple[Press, ...]:
         again = "Send again" if one else f"Send the {cause.count:,} again"
         found.append(Press(again, _address(cause, "send_again"), fields, is_primary=not found))
     cancel = "Cancel it" if one else f"Cancel the {cause.count:,}"
-    lost = f"{counted(cause.count, 'lead')} will not be sent to {cause.connector} unless they get in touch again."
+    lost = f"{cause.counted} will not be sent to {cause.connector}{_LEADS_COME_AGAIN.get(cause.nouns[0], '')}."
     found.append(Press(cancel, _address(cause, "cancel"), fields, f"{lost} Cancel?", is_primary=False))
     return tuple(found)
 

@@ -62,7 +62,7 @@ class DeliveryAdmin(RecordAdmin):
     list_filter = ("state", "connector", ReasonFilter, "settled_at")
     list_select_related = ("connector",)
     search_fields = ("vendor_words", "external_id__exact", "reason__exact", "field__exact")
-    search_help_text = "A lead's or delivery's id, an id at the vendor, or the vendor's words"
+    search_help_text = "Id of a lead, change or delivery, an id at the vendor, or the vendor's words"
     empty_words = "Nothing was sent yet. Every lead that a connector wants gets a delivery here."
     id_fields = ("pk", "subject_id")
     ordering = ("-created_at",)
@@ -100,12 +100,12 @@ class DeliveryAdmin(RecordAdmin):
             delivery.subject_name = subject_names([delivery]).get(delivery.subject_id, "")
         return delivery
 
-    @admin.display(description="lead")
+    @admin.display(description="about")
     def subject(self, delivery: Any) -> str:
         """Who it is about."""
         return delivery.subject_name or "no longer exists"
 
-    @admin.display(description="lead")
+    @admin.display(description="about")
     def subject_link(self, delivery: Any) -> SafeString | str:
         """Who it is about, with the way to their page."""
         page = _SUBJECT_PAGES.get(delivery.subject_kind)

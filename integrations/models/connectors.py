@@ -60,8 +60,8 @@ class ConnectorState(models.Model):
 
     A backfill is under way while `backfill_scope` is not empty; `backfill_after` is how far it has come.
     A vendor that is asked for changes was asked at `asked_at` last and is next at `ask_due_at`, from `ask_cursor` on;
-    `ask_failures` in a row have failed, the last as `ask_trouble` says. `alerted_at` is when people were last told by
-    mail of what needs them here; empty where nothing does.
+    `ask_failures` in a row have failed, the last as `ask_trouble` says. `alerted` says when people were last told
+    by mail of what needs them here, `{cause: time}` (config.alerts); who tells them holds `alerting_until`.
     """
 
     class Scope(models.TextChoices):
@@ -90,7 +90,8 @@ class ConnectorState(models.Model):
     ask_due_at = models.DateTimeField(null=True, blank=True)
     ask_failures = models.PositiveIntegerField(default=0)
     ask_trouble = models.CharField(max_length=300, blank=True)
-    alerted_at = models.DateTimeField(null=True, blank=True)
+    alerted = models.JSONField(null=True, blank=True)
+    alerting_until = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"state of {self.connector_id}"

@@ -1,13 +1,21 @@
 """Who may mend it is told by mail when something needs them: once, and again after a day."""
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message
 from django.core import mail
 from django.test import override_settings
 
-from config.alerts import alert
+from config import alerts
+from config.alerts import LEASE, alert
+from config.env import mail as mail_settings
 from integrations.models import ConnectorState
-from integrations.services import NEEDS_REAUTH, connector_pause, connector_resume
+from integrations.providers.base import Check
+from integrations.services import NEEDS_REAUTH, connector_pause, connector_resume, credential_save
+from integrations.signing_in import spare_save, spare_swap
+from runtime import periodic
 from tests.factories import ConnectorFactory, DeliveryFactory, UserFactory
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db]
 
@@ -69,16 +77,129 @@ def test_a_connector_that_stops_is_not_waited_with_because_its_leads_were_told_o
     assert len(mail.outbox) == 2
 
 
-def test_what_was_mended_and_breaks_again_is_told_at_once(crm, later):
-    connector_pause(connector=crm, reason=NEEDS_REAUTH)
-    alert()
+def stops_again(crm):
     connector_resume(connector=crm)
     alert()
-    later(minutes=5)
     connector_pause(connector=crm, reason=NEEDS_REAUTH)
     alert()
 
+
+def test_a_connector_that_stops_over_and_over_is_told_of_once_a_day(crm, later):
+    connector_pause(connector=crm, reason=NEEDS_REAUTH)
+    alert()
+    for _ in range(5):
+        later(hours=1)
+        stops_again(crm)
+    assert len(mail.outbox) == 1
+    later(hours=20)
+    stops_again(crm)
+
     assert len(mail.outbox) == 2
+
+
+def test_leads_that_are_sent_again_and_refused_again_are_told_of_once_a_day(crm, later):
+    delivery = refused(crm)
+    for state in ("needs_you", "delivered", "needs_you", "delivered", "needs_you"):
+        type(delivery).objects.update(state=state)
+        alert()
+        later(hours=1)
+    assert len(mail.outbox) == 1
+    DeliveryFactory(connector=crm, state="needs_you", reason="invalid_email")
+    alert()
+
+    assert len(mail.outbox) == 2
+
+
+def key_entered(credential):
+    told = {"name": credential.name, "provider": "hubspot", "host": "127.0.0.1"}
+    credential_save(**told, secrets={"api_key": "another"}, credential=credential)
+
+
+def key_swapped(credential):
+    spare_save(credential=credential, values={"api_key": "another"})
+    assert spare_swap(credential=credential).ok
+
+
+@pytest.mark.parametrize("reauthorise", [key_entered, key_swapped])
+def test_a_key_that_was_just_entered_and_is_refused_too_is_told_of_at_once(crm, later, monkeypatch, reauthorise):
+    monkeypatch.setattr("integrations.signing_in.spare_test", lambda **_: Check(ok=True, words=""))
+    connector_pause(connector=crm, reason=NEEDS_REAUTH)
+    alert()
+    later(minutes=5)
+    reauthorise(crm.credential)
+    stops_again(crm)
+
+    assert len(mail.outbox) == 2
+
+
+class Killed(BaseException):
+    """Ends a worker where it stands: nothing that it would have cleaned up is."""
+
+
+def killed(self):
+    raise Killed
+
+
+def test_a_worker_that_is_killed_while_sending_costs_minutes_and_no_alert(crm, later, monkeypatch):
+    refused(crm)
+    with monkeypatch.context() as patched:
+        patched.setattr(mail.EmailMessage, "send", killed)
+        with pytest.raises(Killed):
+            alert()
+    alert()
+    assert not mail.outbox, "while it may still be at it, nobody else sends the same"
+    later(minutes=3)
+    alert()
+    alert()
+
+    assert len(mail.outbox) == 1
+
+
+def test_the_work_of_telling_is_taken_up_again_as_soon():
+    assert periodic._chores["tell what needs somebody"].lease_seconds <= LEASE.total_seconds()
+
+
+def test_what_another_worker_has_told_in_the_meantime_is_not_told_again(crm, monkeypatch):
+    refused(crm)
+    claim = alerts._claim
+
+    def other_goes_first(state):
+        monkeypatch.setattr(alerts, "_claim", claim)
+        alert()
+        return claim(state)
+
+    monkeypatch.setattr(alerts, "_claim", other_goes_first)
+
+    assert alert() == "Nothing new needs anybody."
+    assert len(mail.outbox) == 1
+
+
+def test_changes_are_not_called_leads(crm):
+    DeliveryFactory(connector=crm, state="needs_you", reason="refused", operation="call", subject_kind="confirmation")
+    alert()
+
+    assert "- 1 change: " in mail.outbox[0].body
+    assert "lead" not in mail.outbox[0].body
+
+
+def test_it_arrives_over_smtp(crm):
+    class Inbox(Message):
+        arrived = []
+
+        def handle_message(self, message):
+            self.arrived.append(message)
+
+    refused(crm)
+    server = Controller(Inbox(), hostname="127.0.0.1", port=free_port())
+    server.start()
+    try:
+        with override_settings(**mail_settings(f"smtp://127.0.0.1:{server.port}")):
+            alert()
+    finally:
+        server.stop()
+    [message] = Inbox.arrived
+    assert message["X-RcptTo"] == "admin@example.com"
+    assert "- 1 lead: " in message.get_payload(decode=True).decode()
 
 
 def test_what_somebody_paused_or_switched_off_is_no_alert(crm):

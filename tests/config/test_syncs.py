@@ -335,8 +335,11 @@ class TestCauses:
 
     def test_changes_that_may_have_been_done_are_sent_again_one_by_one_alone(self, admin_browser, crm: Connector):
         for _ in range(2):
-            DeliveryFactory(connector=crm, state="needs_you", reason="change_unanswered", operation="call")
+            kind = {"operation": "call", "subject_kind": "confirmation"}
+            DeliveryFactory(connector=crm, state="needs_you", reason="change_unanswered", **kind)
         page = page_of(admin_browser, crm)
+        assert "2 changes wait: HubSpot gave no answer" in page
+        assert "2 changes for HubSpot need you" in page
         assert "See the 2" in page
         assert "Send the 2 again" not in page
 
