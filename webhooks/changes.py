@@ -1,7 +1,8 @@
 """Asks vendors that don't tell by themselves what has changed: each in its own time, on from where it was left.
 
 A connector whose vendor tells by webhook is asked until its first message has arrived: an address that is made here is
-not entered there yet.
+not entered there yet. After that it is asked once an hour while nothing is heard: vendors switch webhooks off that
+could not be delivered a few times, and don't say so.
 """
 
 import time
@@ -33,14 +34,19 @@ _REQUEST_SECONDS = 30.0
 _LEASE = timedelta(seconds=90)
 """Longer than a turn and the request it may end with."""
 
+SILENCE = timedelta(hours=1)
+"""Who tells by itself is asked after so long without a word, and so often from then on."""
+
 _LONGEST_PAUSE = timedelta(minutes=15)
+# So long ago a place is no use to one who told by itself meanwhile: all that it told would be told again.
+_OLD_PLACE = timedelta(days=30)
 _LONGEST_CURSOR = 500
 
 
 def look(now: datetime, limit: int) -> Look:
     """Return which connectors are to be asked now, or when the next one is."""
-    rows = _asked().annotate(ask_due_at=F("status__ask_due_at")).only("provider", "config")
-    times = {connector.pk: connector.ask_due_at for connector in rows if seconds_between(connector)}
+    rows = _asked().select_related("event_source").annotate(ask_due_at=F("status__ask_due_at"))
+    times = {row.pk: due_at(row.ask_due_at, _heard_at(row)) for row in rows if seconds_between(row)}
     due = [str(pk) for pk, at in times.items() if at is None or at <= now]
     if due:
         return Look(due[:limit])
@@ -49,14 +55,18 @@ def look(now: datetime, limit: int) -> Look:
 
 def run(id: str) -> None:
     """Ask one connector's vendor, if nobody else does."""
-    connector = _asked().filter(pk=id).select_related("credential").first()
+    connector = _asked().filter(pk=id).select_related("credential", "event_source").first()
     if connector is None or not seconds_between(connector):
         return
     state, _ = ConnectorState.objects.get_or_create(connector=connector)
-    now = db_now()
+    now, heard_at = db_now(), _heard_at(connector)
+    if (at := due_at(state.ask_due_at, heard_at)) is not None and at > now:
+        return
     lease = now + _LEASE
     is_due = Q(ask_due_at=None) | Q(ask_due_at__lte=now)
-    if ConnectorState.objects.filter(is_due, pk=state.pk).update(ask_due_at=lease):
+    told_since = heard_at - state.asked_at if heard_at and state.asked_at else timedelta(0)
+    anew = {"ask_cursor": ""} if told_since > _OLD_PLACE else {}
+    if ConnectorState.objects.filter(is_due, pk=state.pk).update(ask_due_at=lease, **anew):
         _Turn(connector, lease).take()
 
 
@@ -68,12 +78,23 @@ def seconds_between(connector: Connector) -> float:
     return provider.poll_seconds if issubclass(provider, ChangeSource) else 0.0
 
 
+def due_at(ask_due_at: datetime | None, heard_at: datetime | None) -> datetime | None:
+    """Return when a vendor that told by itself last at `heard_at` is asked; None = as soon as possible."""
+    if heard_at is None:
+        return ask_due_at
+    return max(heard_at + SILENCE, ask_due_at or heard_at)
+
+
+def _heard_at(connector: Connector) -> datetime | None:
+    source = getattr(connector, "event_source", None)
+    return source.heard_at if source else None
+
+
 def _asked() -> QuerySet[Connector]:
-    """Return the connectors whose vendors are asked; one that rests, is switched off or tells by itself is not."""
+    """Return the connectors whose vendors are asked; one that rests or is switched off is not."""
     able = [key for key in PROVIDERS if issubclass(provider_class(key), ChangeSource)]
     working = Connector.objects.filter(is_active=True, provider__in=able, status__paused_at=None)
-    is_on = Q(event_source=None) | Q(event_source__is_active=True)
-    return working.filter(is_on, event_source__heard_at=None)
+    return working.filter(Q(event_source=None) | Q(event_source__is_active=True))
 
 
 class _Turn:
@@ -99,7 +120,8 @@ class _Turn:
         except errors.ProviderError as err:
             self._fail(err)
         else:
-            self._end(timedelta(seconds=self._every if is_all else 0.0))
+            rest = SILENCE if _heard_at(self._connector) else timedelta(seconds=self._every)
+            self._end(rest if is_all else timedelta(0))
 
     def _ask(self) -> bool:
         """Return whether nothing is left to be told. Raises: errors.ProviderError."""

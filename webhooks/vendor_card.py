@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from integrations.connections import event_source
 from integrations.models import Connector, ConnectorState
 from integrations.providers.base import EventSource
 from integrations.providers.registry import class_of
 from runtime.clock import db_now
-from webhooks.changes import seconds_between
+from webhooks.changes import due_at, seconds_between
 from webhooks.models import InboundEvent, Source
 from webhooks.sources import OVERLAP, has_secret_before, is_overlapping, secrets_in_force
 
@@ -56,6 +56,9 @@ class Standing:
     needs_you: int
     asks_every: float
     """Seconds between two questions, where the vendor has to be asked; else 0."""
+    asks_when_quiet: bool
+    """Tells by itself, and is asked only after an hour without a word."""
+    asks_next: datetime | None
     status: ConnectorState | None
 
 
@@ -67,8 +70,10 @@ def standing(connector: Connector) -> Standing | None:
     source = Source.objects.filter(connector=connector).select_related("connector__credential").first()
     setup_ = setup(connector)
     has_address = bool(source and source.token_digest)
-    lately = InboundEvent.objects.filter(source=source, received_at__gt=db_now() - _LATELY)
-    counts = lately.aggregate(events=Count("pk"), needs_you=Count("pk", filter=Q(state=InboundEvent.State.NEEDS_YOU)))
+    counts = lately(source).aggregate(
+        events=Count("pk"), needs_you=Count("pk", filter=Q(state=InboundEvent.State.NEEDS_YOU))
+    )
+    status, heard_at = getattr(connector, "status", None), source.heard_at if source else None
     return Standing(
         vendor=class_of(connector).name,
         source=source,
@@ -76,11 +81,17 @@ def standing(connector: Connector) -> Standing | None:
         secret=_secret_words(source, speaks) if source and speaks and has_address else "",
         troubles=_troubles(source, speaks, setup_) if source and speaks and setup_ and has_address else (),
         replaced_until=replaced(source) if source else None,
-        # Who tells by itself is not asked.
-        asks_every=0.0 if source and source.heard_at else asks_every,
-        status=getattr(connector, "status", None),
+        asks_every=asks_every,
+        asks_when_quiet=bool(heard_at),
+        asks_next=due_at(status.ask_due_at if status else None, heard_at),
+        status=status,
         **counts,
     )
+
+
+def lately(source: Source | None) -> QuerySet[InboundEvent]:
+    """Return what a source has told within the last seven days."""
+    return InboundEvent.objects.filter(source=source, received_at__gt=db_now() - _LATELY)
 
 
 def setup(connector: Connector) -> Setup | None:

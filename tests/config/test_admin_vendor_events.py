@@ -188,7 +188,17 @@ def test_a_shop_is_asked_until_its_first_message_arrives(admin_browser):
     assert "Until the first message arrives it is asked" in page
     assert ">Settings<" not in page
     Source.objects.update(heard_at=timezone.now())
-    assert "is asked what has changed" not in page_of(admin_browser, connector)
+    page = page_of(admin_browser, connector)
+    assert "is asked what has changed there, 1 minute after each answer" not in page
+    assert "After an hour without a message" in page
+
+
+def test_a_vendor_that_cannot_be_asked_has_one_look_there(admin_browser):
+    connector = ConnectorFactory(provider="shopify")
+    assert "can’t be asked" not in page_of(admin_browser, connector)
+    sources.address_make(source=sources.source_for(connector))
+    Source.objects.update(heard_at=timezone.now())
+    assert "can’t be asked what we missed" in page_of(admin_browser, connector)
 
 
 def test_who_may_only_look_sees_the_card_and_presses_nothing():

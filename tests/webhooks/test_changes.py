@@ -234,6 +234,47 @@ def test_who_has_an_address_is_asked_until_it_tells_by_itself(connector):
     assert Asked.cursors == []
 
 
+def falls_silent(connector):
+    """Have it told something an hour ago, and nothing since."""
+    ask(connector)
+    Asked.cursors.clear()
+    source = sources.source_for(connector)
+    sources.heard(source)
+    Source.objects.update(heard_at=clock.db_now() - changes.SILENCE)
+    ConnectorState.objects.update(ask_due_at=clock.db_now() - timedelta(minutes=59))
+    return source
+
+
+def test_who_told_by_itself_and_falls_silent_is_asked_once_an_hour(connector):
+    falls_silent(connector)
+    Asked.answers = [Changes([shipped(1)], "next"), Changes([], "next")]
+    assert due().due == [str(connector.pk)]
+
+    state = ask(connector)
+
+    assert InboundEvent.objects.count() == 1
+    assert timedelta(minutes=59) < state.ask_due_at - clock.db_now() <= timedelta(hours=1)
+    assert due().due == []
+
+
+def test_who_tells_again_is_left_alone_for_an_hour_from_then(connector):
+    source = falls_silent(connector)
+    Source.objects.update(heard_at=clock.db_now() - timedelta(minutes=20))
+    changes.run(str(connector.pk))
+    source.refresh_from_db()
+
+    assert Asked.cursors == []
+    assert due() == replace(due(), due=[], next_at=source.heard_at + changes.SILENCE)
+
+
+def test_what_it_told_by_itself_for_a_month_is_not_asked_for(connector):
+    falls_silent(connector)
+    ConnectorState.objects.update(asked_at=clock.db_now() - timedelta(days=40), ask_cursor="old")
+    ask(connector)
+
+    assert Asked.cursors[0] == ""
+
+
 def test_an_order_that_is_sent_in_the_shop_reaches_who_listens(sandbox, monkeypatch):
     heard = []
     monkeypatch.setitem(events._consumers, "order.shipped", [*events.consumers_of("order.shipped"), heard.append])
