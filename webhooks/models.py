@@ -74,7 +74,8 @@ class InboundEvent(Job):
         verbose_name = "webhook event"
         constraints = [models.UniqueConstraint(fields=["source", "dedupe_key"], name="inbound_once")]
         indexes = [
-            models.Index(fields=["due_at"], name="inbound_open", condition=models.Q(state__in=["waiting", "running"]))
+            models.Index(fields=["due_at"], name="inbound_open", condition=models.Q(state__in=["waiting", "running"])),
+            models.Index(fields=["source", "received_at"], name="inbound_lately"),
         ]
 
     def __str__(self) -> str:
