@@ -47,6 +47,20 @@ OFF = [
         "",
     ),
     _ONE(
+        "who was put on a blocklist there has withdrawn",
+        "tests/integrations/providers/brevo/test_events.py::test_who_is_put_on_the_blocklist_has_left",
+        "integrations/providers/brevo/events.py",
+        'each.get("emailBlacklist") is True',
+        "False",
+    ),
+    _ONE(
+        "somebody is told by the id their deliveries were given",
+        "tests/integrations/providers/mailchimp/test_events.py::test_somebody_is_told_by_the_id_their_deliveries_were_given",
+        "integrations/providers/mailchimp/events.py",
+        'fields.get("data[old_email]") or email',
+        'fields.get("data[id]") or email',
+    ),
+    _ONE(
         "only trusted proxies say how we were addressed",
         f"{_MESSAGES}test_the_address_that_was_signed_is_the_one_the_sender_wrote",
         "gateway/addresses.py",
