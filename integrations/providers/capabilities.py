@@ -28,6 +28,17 @@ class ContactSink(ABC):
         """Write up to `batch_size` contacts; one outcome each, in order. Raises: errors.ProviderError for all."""
 
 
+class EachContact(ContactSink):
+    """Writes contacts one by one."""
+
+    def upsert(self, contacts: Sequence[Contact]) -> list[Outcome]:
+        return [self._upsert(contact) for contact in contacts]
+
+    @abstractmethod
+    def _upsert(self, contact: Contact) -> Outcome:
+        """Write one contact; what is done to it twice is done once, as `Provider.effect` says."""
+
+
 class ContactEraser(ABC):
     """Forgets contacts for good."""
 

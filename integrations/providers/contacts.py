@@ -58,6 +58,16 @@ class Contact:
     """A job that it went in could not tell what became of it (`Outcome.unconfirmed`)."""
 
     @property
+    def mark(self) -> str:
+        """What a record that was made for this contact is known by, where the vendor has no field for our id."""
+        return f"ShopBotly {self.id}"
+
+    @property
+    def full_name(self) -> str:
+        """First and last name, as far as they are known."""
+        return " ".join(str(name) for part in ("first_name", "last_name") if (name := self.values.get(part)))
+
+    @property
     def email(self) -> str:
         """The e-mail address, lower case, or an empty string."""
         return str(self.values.get("email") or "")

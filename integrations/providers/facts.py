@@ -80,6 +80,13 @@ class Product:
     """How many can be promised; None where the vendor doesn't count them."""
     is_for_sale: bool = True
 
+    @property
+    def stock(self) -> Stock | None:
+        """How many of it can be promised; None where the vendor doesn't count them."""
+        if self.available is None:
+            return None
+        return Stock(self.sku, self.name, self.available, self.record_id, self.price, self.currency)
+
 
 @dataclass(frozen=True, slots=True)
 class Customer:

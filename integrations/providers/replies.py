@@ -1,12 +1,15 @@
 """What a status says where the vendor's own words don't say more. Pure."""
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from integrations.providers import errors
 from integrations.providers.base import Limits, Reply
+from integrations.providers.values import Record
 
 _LONGEST_RETRY_AFTER = 86_400.0
 _LATER = {408, 425, 429}
@@ -41,6 +44,29 @@ def raise_for_status(reply: Reply, words: str = "") -> None:
 def garbled(status: int | None = 200) -> errors.RetryLater:
     """Return what an answer without the parts we asked for means."""
     return errors.RetryLater("The answer lacks what was asked for.", code="garbled_reply", status=status)
+
+
+def error_in(reply: Reply) -> Record:
+    """Return the object that a reply without success holds; an empty one where it is something else, such as a page."""
+    try:
+        body = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def only(found: Sequence[Record], words: str) -> Record | None:
+    """Return the one record there is. Raises: Refused (`ambiguous`, with these words) where there are several."""
+    if len(found) > 1:
+        raise errors.Refused(words, code="ambiguous")
+    return found[0] if found else None
+
+
+def identified(found: Any) -> list[Record]:
+    """Return a list of records that each have a number as `id`. Raises: RetryLater."""
+    if not isinstance(found, list) or not all(isinstance(one, dict) and type(one.get("id")) is int for one in found):
+        raise garbled()
+    return found
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:

@@ -12,13 +12,14 @@ from django import forms
 from integrations.providers import base
 from integrations.providers.base import Contact, Outcome, Page
 from integrations.providers.described import vendor_fields
+from integrations.providers.enquiries import added_as_text
 from integrations.providers.errors import Misconfigured, Refused
 from integrations.providers.polling import changes
-from integrations.providers.replies import garbled
+from integrations.providers.replies import garbled, only
 from integrations.providers.tryton import records
 from integrations.providers.tryton.records import LEAD, PARTY
 from integrations.providers.tryton.rest import Rest
-from integrations.providers.values import Record, part, text
+from integrations.providers.values import Record, meant, part, text
 
 _LONGEST_KEY, _PAGE = 64, 100
 # Of one person's or one order's records.
@@ -41,7 +42,7 @@ class TrytonForm(forms.Form):
 
 class Tryton(
     base.Provider,
-    base.ContactSink,
+    base.EachContact,
     base.ContactEraser,
     base.InventorySource,
     base.OrderSource,
@@ -87,9 +88,8 @@ class Tryton(
             return None
         context = {"locations": self._places()}
         found = self._articles([["code", "=", sku]], records.STOCK_FIELDS, purpose="stock", limit=2, context=context)
-        if len(found) > 1:
-            raise Refused("Two articles have the same code.", code="ambiguous")
-        return records.stock(found[0]) if found else None
+        article = only(found, "Two articles have the same code.")
+        return records.stock(article) if article else None
 
     def _articles(self, domain: Sequence[Any], fields: Sequence[str], **options: Any) -> list[Record]:
         return self._tryton.search("product.product", domain, fields, **options)
@@ -111,9 +111,7 @@ class Tryton(
             return None
         domain = ["OR", ["number", "=", number], ["reference", "=", number]]
         found = self._tryton.search("sale.sale", domain, records.ORDER_FIELDS, purpose="order", limit=3)
-        # Its own number is unique; a customer's reference may be used by two customers, and then tells nothing.
-        named = [record for record in found if record.get("number") == number]
-        record = named[0] if named else found[0] if len(found) == 1 else None
+        record = meant(found, "number", number)
         return records.order(record, self._shipments(record)) if record else None
 
     def _shipments(self, sale: Record) -> Sequence[Record]:
@@ -176,11 +174,8 @@ class Tryton(
         known = {"ours": records.OURS, "given": records.GIVEN}
         return [field for told, prefix in described for field in vendor_fields(told, prefix=prefix, **known)]
 
-    def upsert(self, contacts: Sequence[Contact]) -> list[Outcome]:
-        """Look for each person's party and lead, then write or make them; that is safe to do again."""
-        return [self._upsert(contact) for contact in contacts]
-
     def _upsert(self, contact: Contact) -> Outcome:
+        """Look for a person's party and lead, then write or make them; that is safe to do again."""
         party_id = self._party(contact)
         written = f"{LEAD}/{self._lead(contact, party_id)}" if self._makes_leads else f"{PARTY}/{party_id}"
         return Outcome.delivered(written)
@@ -212,11 +207,11 @@ class Tryton(
         if newest is None or (not is_open and contact.enquiries):
             company = self._company_id("create")
             made = {"party": party_id, "company": company, "reference": contact.id}
-            made |= {"comment": records.comment("", contact.enquiries), **values}
+            made |= {"comment": added_as_text("", contact.enquiries), **values}
             return self._tryton.create(LEAD, made, purpose="create", context={"company": company})
         if is_open:
             known = text(newest.get("comment"))
-            told = {"comment": records.comment(known, contact.enquiries), **values}
+            told = {"comment": added_as_text(known, contact.enquiries), **values}
             self._tryton.write(LEAD, newest["id"], told, purpose="update")
         return int(newest["id"])
 

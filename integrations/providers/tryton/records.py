@@ -1,13 +1,13 @@
 """Tryton's records in our terms: decimals and dates are objects, a relation's fields stand under `<name>.`. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from integrations.providers import base
 from integrations.providers.base import Contact
+from integrations.providers.record_events import order_events
 from integrations.providers.values import Record, number, part, parts, text
 
 PARTY, LEAD = "party.party", "sale.opportunity"
@@ -37,7 +37,6 @@ _STATUS = {
     # What left the warehouse; whether it has arrived Tryton doesn't know.
     "sent": "shipped",
 }
-_REACHED = {"shipped": "order.shipped", "cancelled": "order.cancelled"}
 _PARTS = ("year", "month", "day", "hour", "minute", "second", "microsecond")
 # What the lead itself says; a mapping writes nothing else there.
 OURS = {"party.email", "party.phone", "party.mobile", "party.fax", "party.code", "reference"}
@@ -114,14 +113,9 @@ def values_of(party: Record, *types: str) -> list[str]:
     return [(text(each.get("value_compact")) or text(each.get("value"))).replace(" ", "").lower() for each in found]
 
 
-def our_code(contact: Contact) -> str:
-    """Return how a party that is made for a contact is known again: by an identifier of no type of Tryton's."""
-    return f"ShopBotly {contact.id}"
-
-
 def is_ours(party: Record, contact: Contact) -> bool:
     """Tell whether a party was made for this contact."""
-    return any(each.get("code") == our_code(contact) for each in parts(party, "identifiers."))
+    return any(each.get("code") == contact.mark for each in parts(party, "identifiers."))
 
 
 def is_theirs(party: Record, contact: Contact) -> bool:
@@ -131,7 +125,7 @@ def is_theirs(party: Record, contact: Contact) -> bool:
 
 def domain(contact: Contact) -> list[Any]:
     """Return what finds a contact's party: our id, else the e-mail address; the phone where there is none."""
-    ours = [["identifiers.code", "=", our_code(contact)]]
+    ours = [["identifiers.code", "=", contact.mark]]
     if contact.email:
         return ["OR", ours, by_email(contact.email)]
     phone = text(contact.values.get("phone"))
@@ -153,7 +147,8 @@ def party_values(contact: Contact) -> dict[str, Any]:
 
 def new_party(contact: Contact) -> dict[str, Any]:
     """Return a party to be made, with our id and all of its addresses."""
-    identifier = {"type": None, "code": our_code(contact)}
+    # An identifier of no type of Tryton's.
+    identifier = {"type": None, "code": contact.mark}
     mechanisms = [["create", missing_mechanisms(contact, {})]]
     return {**party_values(contact), "identifiers": [["create", [identifier]]], "contact_mechanisms": mechanisms}
 
@@ -170,12 +165,6 @@ def lead_values(contact: Contact) -> dict[str, Any]:
     return {name: value for name, value in contact.fields.items() if not name.startswith(_PREFIX) and name not in OURS}
 
 
-def comment(known: str, enquiries: Sequence[base.Enquiry]) -> str:
-    """Return a lead's comment with the enquiries that don't stand in it yet: what is sent twice is there once."""
-    told = [f"{enquiry.at:%Y-%m-%d %H:%M} UTC: {enquiry.message}" for enquiry in enquiries]
-    return "\n\n".join(filter(None, [known, *(line for line in told if line not in known)]))
-
-
 def amount(value: Any) -> Decimal | None:
     """Return a decimal, which is `{"__class__": "Decimal", "decimal": "76.00"}`."""
     return number(value.get("decimal")) if isinstance(value, Mapping) else number(value)
@@ -183,17 +172,13 @@ def amount(value: Any) -> Decimal | None:
 
 def changed(sale: Record, since: datetime) -> list[base.VendorEvent]:
     """Return what a sale that was changed since then is told to be; that it was sent before isn't told again."""
-    number, at = text(sale.get("number")), moment(sale.get("last_modified_at"))
-    if not number or at is None:
+    at, same = moment(sale.get("last_modified_at")), order(sale, ())
+    if at is None or not sale.get("number"):
         return []
-    record_id = f"sale.sale/{sale['id']}"
-    data = {"order_number": number, "record_id": record_id}
-    first = base.VendorEvent("order.updated", f"order:{number}", f"{record_id}:{at.isoformat()}", at, data)
-    reached = _REACHED.get(status(text(sale.get("state")), text(sale.get("shipment_state"))))
     sent_on = [sent for each in parts(sale, "shipments.") if (sent := moment(each.get("effective_date")))]
-    if reached is None or (sent_on and max(sent_on).date() < since.date()):
-        return [first]
-    return [first, replace(first, type=reached, dedupe_id=f"{record_id}:{reached}")]
+    is_old = bool(sent_on) and max(sent_on).date() < since.date()
+    changed_id, reached_id = f"{same.record_id}:{at.isoformat()}", f"{same.record_id}:{same.status}"
+    return order_events(same, at, changed_id, reached_id, is_old=is_old)
 
 
 def stamp(at: datetime) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from integrations.providers import errors
 from integrations.providers.base import Reply, Session
-from integrations.providers.replies import garbled, raise_for_status
+from integrations.providers.replies import error_in, identified, raise_for_status
 from integrations.providers.values import Record, text
 
 # Tryton's own English templates, which is why English is asked for. No text of a person's stands in what is taken.
@@ -47,16 +47,12 @@ class Rest:
         """Return the records a domain finds, oldest first, as `{"id", **fields}`. Raises: errors.ProviderError."""
         asked = {"domain": domain, "fields_names": list(fields), "limit": limit, "order": [["id", "ASC"]], **options}
         found = self.call(f"{model}/search_read", purpose=purpose, **asked)
-        if not isinstance(found, list) or not all(is_record(record) for record in found):
-            raise garbled()
-        return found
+        return identified(found)
 
     def create(self, model: str, values: Record, *, purpose: str, context: Record | None = None) -> int:
         """Make a record and return its id. Raises: errors.ProviderError."""
         made = self.call(model, purpose=purpose, context=context, **values)
-        if not is_record(made):
-            raise garbled()
-        return int(made["id"])
+        return int(identified([made])[0]["id"])
 
     def write(self, model: str, record_id: int, values: Record, *, purpose: str) -> None:
         """Change a record. Raises: errors.ProviderError."""
@@ -77,11 +73,6 @@ class Rest:
         )
 
 
-def is_record(value: Any) -> bool:
-    """Tell whether a value is a record."""
-    return isinstance(value, dict) and type(value.get("id")) is int
-
-
 def raise_for(reply: Reply) -> None:
     """Raise what a reply without success means.
 
@@ -94,7 +85,7 @@ def raise_for(reply: Reply) -> None:
         words = "Tryton doesn't know this: is the database's name right, and is this Tryton's own address?"
         raise errors.Misconfigured(words, status=404)
     if reply.status == 400:
-        raise _refused(_message(reply))
+        raise _refused(text(error_in(reply).get("message")))
     raise_for_status(reply)
 
 
@@ -108,12 +99,3 @@ def _refused(message: str) -> errors.Refused:
     if needed := _REQUIRED.match(message):
         return errors.Refused(f"Tryton needs “{needed[1]}”.", code="missing_field", status=400)
     return errors.Refused("Tryton refuses a value, or what it would lead to.", status=400)
-
-
-def _message(reply: Reply) -> str:
-    """Return the message of `{"status", "message", "description"}`; empty where the body is a page."""
-    try:
-        body = json.loads(reply.body)
-    except (ValueError, RecursionError):
-        return ""
-    return text(body.get("message")) if isinstance(body, dict) else ""

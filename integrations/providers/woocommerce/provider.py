@@ -14,7 +14,7 @@ from integrations.providers import base
 from integrations.providers.base import Page, Product, Reply
 from integrations.providers.errors import Refused
 from integrations.providers.polling import changes
-from integrations.providers.replies import garbled, number_in
+from integrations.providers.replies import garbled, number_in, only
 from integrations.providers.signatures import check_hmac
 from integrations.providers.values import Record, text
 from integrations.providers.woocommerce import events, problems, records
@@ -69,10 +69,9 @@ class WooCommerce(
         asked = {"sku": sku, "status": "publish", "per_page": _MOST, "_fields": records.ARTICLE_FIELDS}
         # What stands between commas is looked for, too; a shop that has no SKUs tells of everything.
         found = [record for record in self._list("products", purpose="stock", **asked) if record.get("sku") == sku]
-        if len(found) > 1:
-            raise Refused("Two articles have the same SKU.", code="ambiguous")
-        available = records.available(found[0]) if found else None
-        return None if available is None else records.stock(found[0], available, self._currency("stock"))
+        article = only(found, "Two articles have the same SKU.")
+        available = records.available(article) if article else None
+        return records.stock(article, available, self._currency("stock")) if article and available is not None else None
 
     def order(self, number: str) -> base.Order | None:
         """Return an order by its number, which plugins let differ from its id."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 from html import unescape
 
 from integrations.providers.base import Customer, Order, Product, Shipment, Stock
-from integrations.providers.values import Record, moment, number, part, parts, text
+from integrations.providers.values import Record, number, part, parts, text, utc
 
 _STATUS = {
     # Not paid for yet, or never: the shop holds nothing for it.
@@ -87,7 +87,7 @@ def order(record: Record) -> Order:
         record_id=record_id(record),
         email=text(billing.get("email")).strip().lower(),
         phone=text(billing.get("phone")),
-        placed_at=moment(f"{text(record.get('date_created_gmt'))}Z"),
+        placed_at=utc(record.get("date_created_gmt")),
         total=number(record.get("total")),
         currency=text(record.get("currency")),
         shipments=shipments(record),
@@ -101,12 +101,12 @@ def status(record: Record) -> str:
 
 def changed_at(record: Record) -> datetime | None:
     """Return when a record was changed last."""
-    return moment(f"{text(record.get('date_modified_gmt'))}Z")
+    return utc(record.get("date_modified_gmt"))
 
 
 def completed_at(record: Record) -> datetime | None:
     """Return when an order was sent."""
-    return moment(f"{text(record.get('date_completed_gmt'))}Z")
+    return utc(record.get("date_completed_gmt"))
 
 
 def shipments(record: Record) -> list[Shipment]:

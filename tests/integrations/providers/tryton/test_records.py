@@ -320,7 +320,7 @@ def test_what_became_of_sales_is_told_from_where_it_was_left():
         "order:1",
         {"order_number": "1", "record_id": "sale.sale/1"},
     )
-    assert (sent.type, sent.dedupe_id) == ("order.shipped", "sale.sale/1:order.shipped")
+    assert (sent.type, sent.dedupe_id) == ("order.shipped", "sale.sale/1:shipped")
     # The draft that was changed, too, has no number yet.
     assert (second.type, second.subject) == ("order.updated", "order:2")
     assert first.occurred_at.tzinfo is UTC
