@@ -71,6 +71,8 @@ PICKING_STATES = (
     ("done", "Done"),
     ("cancel", "Cancelled"),
 )
+PICKING_TYPES = (("incoming", "Receipt"), ("outgoing", "Delivery"), ("internal", "Internal Transfer"))
+PLACES = (("supplier", "Vendor Location"), ("internal", "Internal Location"), ("customer", "Customer Location"))
 CURRENCY = Field("many2one", "Currency", "res.currency")
 CUSTOMER = Field("many2one", "Customer", "res.partner")
 ACTIVE = Field("boolean", "Active")
@@ -159,8 +161,23 @@ MODELS = {
                 **_chars(name="Reference", origin="Source Document", carrier_tracking_ref="Tracking Reference"),
                 **_times(scheduled_date="Scheduled Date", date_done="Date of Transfer"),
                 "state": Field("selection", "Status", selection=PICKING_STATES),
+                "picking_type_code": Field("selection", "Type of Operation", selection=PICKING_TYPES),
                 "partner_id": Field("many2one", "Contact", "res.partner"),
                 "sale_id": Field("many2one", "Sales Order", "sale.order"),
+            },
+        ),
+        _model(
+            "stock.location",
+            "Inventory Locations",
+            {"name": Field("char", "Location Name"), "usage": Field("selection", "Location Type", selection=PLACES)},
+        ),
+        _model(
+            "stock.quant",
+            "Quants",
+            {
+                "product_id": Field("many2one", "Product", "product.product"),
+                "location_id": Field("many2one", "Location", "stock.location"),
+                **_floats(quantity="Quantity", reserved_quantity="Reserved Quantity"),
             },
         ),
         _model(

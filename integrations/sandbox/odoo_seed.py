@@ -29,6 +29,9 @@ PARTNERS = (
     ("Carla Rossi", "carla@example.com", "+39 06 555 0103", "Rome"),
     ("Dmitri Novák", "dmitri@example.com", "+420 2 5550 104", "Prague"),
 )
+EURO = [1, "EUR"]
+STOCK = (8, "WH/Stock")
+CUSTOMERS = (5, "Partners/Customers")
 # address, on the blacklist; who is called Carla has left the newsletter
 MAILING_CONTACTS = (("ben@example.com", False), ("carla@example.com", False), ("dmitri@example.com", True))
 # name, customer's reference, partner, state, delivery status, days ago, days until delivery, lines, (tracking, state)
@@ -44,69 +47,85 @@ ORDERS: tuple[tuple[Any, ...], ...] = (
 
 def seed() -> Iterator[tuple[str, Record]]:
     """The records of a new sandbox, their dates counted from today."""
-    now = datetime.now(UTC).replace(hour=9, minute=30, second=0, microsecond=0)
+    yield "res.currency", {"id": 1, "name": "EUR", "symbol": "€"}
+    yield "res.users", {"id": 2, "name": "ShopBotly", "login": "shopbotly", "lang": "en_US", "tz": "Europe/Berlin"}
+    yield from _mailing_list()
+    yield from _partners()
+    yield from _articles()
+    for number, order in enumerate(ORDERS, 41):
+        yield from _order(number, *order)
 
-    def day(offset: int | None) -> str | bool:
-        return False if offset is None else (now + timedelta(days=offset)).strftime("%Y-%m-%d %H:%M:%S")
 
+def _mailing_list() -> Iterator[tuple[str, Record]]:
     yield "mailing.list", {"id": 3, "name": "Newsletter", "active": True}
     for number, (email, is_blacklisted) in enumerate(MAILING_CONTACTS, 61):
         person = {"name": email.partition("@")[0].capitalize(), "email": email, "email_normalized": email}
         yield "mailing.contact", {"id": number, **person, "is_blacklisted": is_blacklisted}
-        entry = {
-            "contact_id": [number, person["name"]],
-            "list_id": [3, "Newsletter"],
-            "opt_out": email.startswith("carla"),
-        }
+        has_left = email.startswith("carla")
+        entry = {"contact_id": [number, person["name"]], "list_id": [3, "Newsletter"], "opt_out": has_left}
         yield "mailing.subscription", {"id": number, **entry, "opt_out_datetime": False}
-    euro = [1, "EUR"]
-    yield "res.currency", {"id": 1, "name": "EUR", "symbol": "€"}
-    yield "res.users", {"id": 2, "name": "ShopBotly", "login": "shopbotly", "lang": "en_US", "tz": "Europe/Berlin"}
+
+
+def _partners() -> Iterator[tuple[str, Record]]:
     for number, (name, email, phone, city) in enumerate(PARTNERS, 11):
-        yield (
-            "res.partner",
-            {"id": number, "name": name, "email": email, "email_normalized": email, "phone": phone, "city": city}
-            | {"is_company": False, "active": True},
-        )
+        reached = {"email": email, "email_normalized": email, "phone": phone, "city": city}
+        yield "res.partner", {"id": number, "name": name, **reached, "is_company": False, "active": True}
+
+
+def _articles() -> Iterator[tuple[str, Record]]:
+    yield "stock.location", {"id": STOCK[0], "name": STOCK[1], "usage": "internal"}
+    yield "stock.location", {"id": CUSTOMERS[0], "name": CUSTOMERS[1], "usage": "customer"}
     for number, (code, name, price, on_hand, reserved, incoming) in enumerate(PRODUCTS, 21):
-        stock = {
-            "qty_available": on_hand,
-            "free_qty": on_hand - reserved,
-            "virtual_available": on_hand - reserved + incoming,
-        }
-        yield (
-            "product.product",
-            {"id": number, "name": name, "default_code": code, "list_price": price, "currency_id": euro, "active": True}
-            | {"sale_ok": True, "barcode": False, "description_sale": False, **stock},
-        )
-    line_id = 100
-    for number, order in enumerate(ORDERS, 41):
-        name, reference, who, state, delivery, ago, ahead, lines, picking = order
-        partner, order_ref, total, line_ids = [11 + who, PARTNERS[who][0]], [number, name], 0.0, []
-        for index, quantity in lines:
-            line_id += 1
-            line_ids.append(line_id)
-            code, title, price = PRODUCTS[index][:3]
-            total += price * quantity
-            product = [21 + index, f"[{code}] {title}"]
-            yield (
-                "sale.order.line",
-                {"id": line_id, "name": product[1], "order_id": order_ref, "product_id": product, "price_unit": price}
-                | {"product_uom_qty": float(quantity), "price_subtotal": round(price * quantity, 2)}
-                | {"qty_delivered": float(quantity) if delivery == "full" else 0.0},
-            )
-        if picking:
-            tracking, picking_state = picking
-            yield (
-                "stock.picking",
-                {"id": number + 100, "name": f"WH/OUT/{number:05}", "origin": name, "partner_id": partner}
-                | {"carrier_tracking_ref": tracking, "state": picking_state, "sale_id": order_ref}
-                | {"scheduled_date": day(ahead), "date_done": day(ahead) if picking_state == "done" else False},
-            )
-        yield (
-            "sale.order",
-            {"id": number, "name": name, "client_order_ref": reference, "partner_id": partner, "state": state}
-            | {"delivery_status": delivery, "date_order": day(-ago), "commitment_date": day(ahead)}
-            | {"effective_date": day(ahead) if delivery == "full" else False, "amount_total": round(total, 2)}
-            | {"currency_id": euro, "order_line": line_ids, "picking_ids": [number + 100] if picking else []},
-        )
+        free = on_hand - reserved
+        counts = {"qty_available": on_hand, "free_qty": free, "virtual_available": free + incoming}
+        described = {"name": name, "default_code": code, "barcode": False, "description_sale": False}
+        sold = {"list_price": price, "currency_id": EURO, "sale_ok": True, "active": True}
+        yield "product.product", {"id": number, **described, **sold, **counts}
+        held = {"product_id": [number, f"[{code}] {name}"], "location_id": list(STOCK)}
+        yield "stock.quant", {"id": number + 200, **held, "quantity": on_hand, "reserved_quantity": reserved}
+        # What was sold is in a place, too, and none of it is in stock.
+        sent = {"product_id": held["product_id"], "location_id": list(CUSTOMERS), "reserved_quantity": 0.0}
+        yield "stock.quant", {"id": number + 300, **sent, "quantity": 50.0}
+
+
+def _order(
+    number: int,
+    name: str,
+    reference: Any,
+    who: int,
+    state: str,
+    delivery: Any,
+    ago: int,
+    ahead: int | None,
+    lines: tuple[tuple[int, int], ...],
+    picking: tuple[Any, str] | None,
+) -> Iterator[tuple[str, Record]]:
+    partner, order_ref, total, line_ids = [11 + who, PARTNERS[who][0]], [number, name], 0.0, []
+    for place, (index, quantity) in enumerate(lines):
+        line_ids.append(number * 10 + place)
+        code, title, price = PRODUCTS[index][:3]
+        total += price * quantity
+        product = [21 + index, f"[{code}] {title}"]
+        sold = {"product_uom_qty": float(quantity), "price_unit": price, "price_subtotal": round(price * quantity, 2)}
+        line = {"name": product[1], "order_id": order_ref, "product_id": product, **sold}
+        yield "sale.order.line", {"id": line_ids[-1], **line, "qty_delivered": quantity * (delivery == "full") * 1.0}
+    if picking:
+        tracking, picking_state = picking
+        done = _day(ahead) if picking_state == "done" else False
+        sent = {"carrier_tracking_ref": tracking, "state": picking_state, "picking_type_code": "outgoing"}
+        moved = {"name": f"WH/OUT/{number:05}", "origin": name, "partner_id": partner, "sale_id": order_ref, **sent}
+        yield "stock.picking", {"id": number + 100, **moved, "scheduled_date": _day(ahead), "date_done": done}
+    named = {"name": name, "client_order_ref": reference, "partner_id": partner, "state": state}
+    dates = {"date_order": _day(-ago), "commitment_date": _day(ahead)}
+    dates |= {"effective_date": _day(ahead) if delivery == "full" else False}
+    paid = {"amount_total": round(total, 2), "currency_id": EURO, "order_line": line_ids}
+    pickings = {"delivery_status": delivery, "picking_ids": [number + 100] if picking else []}
+    yield "sale.order", {"id": number, **named, **dates, **paid, **pickings}
+
+
+def _day(offset: int | None) -> str | bool:
+    """Half past nine, so many days from today."""
+    if offset is None:
+        return False
+    now = datetime.now(UTC).replace(hour=9, minute=30, second=0, microsecond=0)
+    return (now + timedelta(days=offset)).strftime("%Y-%m-%d %H:%M:%S")
