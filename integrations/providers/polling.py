@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from integrations.providers.base import Changes, VendorEvent
-from integrations.providers.errors import Refused
+from integrations.providers.errors import Misconfigured, Refused
 from integrations.providers.values import moment
 
 OVERLAP = timedelta(minutes=2)
@@ -34,6 +34,7 @@ class Pass:
         return " ".join([*times, self.place]).rstrip()
 
 
+Newest = Callable[[], datetime | None]
 Page = Callable[[datetime, str], tuple[Sequence[VendorEvent], str]]
 """(since, place) → the events of what was changed from then on, after this place, and the next place; empty at the end.
 
@@ -41,7 +42,7 @@ The first place is empty.
 """
 
 
-def changes(cursor: str, newest: Callable[[], datetime | None], page: Page) -> Changes:
+def changes(cursor: str, newest: Newest, page: Page) -> Changes:
     """Return what `ChangeSource.since` does, one page of it; `newest` says when anything was changed last.
 
     Raises: Refused (code `stale_cursor`) where it isn't a cursor of ours, and what the two raise.
@@ -56,6 +57,46 @@ def changes(cursor: str, newest: Callable[[], datetime | None], page: Page) -> C
     # Also where the newest is the same: more may have been changed in that second.
     since = max(going_on.floor, going_on.newest - OVERLAP)
     return _step(Pass(going_on.floor, since, last), page)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of records that tell of changes, as `changes` asks for them."""
+
+    newest: Newest
+    page: Page
+
+
+def changes_of(cursor: str, kinds: Sequence[Kind]) -> Changes:
+    """Do the same for several kinds of records whose times are of one clock, one kind after another.
+
+    A kind is left out that the vendor refuses, as the app for it may be missing there, or the right to read it; and in
+    a pass since whose beginning nothing of it was changed. Raises: as `changes`; the refusal where all are refused.
+    """
+    times: dict[int, datetime | None] = {}
+
+    def newest() -> datetime | None:
+        for number, kind in enumerate(kinds):
+            try:
+                times[number] = kind.newest()
+            except (Misconfigured, Refused):
+                if number + 1 == len(kinds) and not times:
+                    raise
+        return max(filter(None, times.values()), default=None)
+
+    def page(since: datetime, place: str) -> tuple[Sequence[VendorEvent], str]:
+        # What is left of this pass, and how far the first of it is.
+        left, _, after = place.partition(":")
+        numbers = [int(word) for word in left.split(",") if word.isdecimal() and int(word) < len(kinds)]
+        if not place:
+            numbers = [number for number, at in times.items() if at and at >= since]
+        if not numbers:
+            return [], ""
+        told, following = kinds[numbers[0]].page(since, after)
+        numbers = numbers if following else numbers[1:]
+        return told, f"{','.join(map(str, numbers))}:{following}" if numbers else ""
+
+    return changes(cursor, newest, page)
 
 
 def _step(now: Pass, page: Page) -> Changes:

@@ -1,13 +1,14 @@
 """What vendors of newsletters share: whom they are told by address alone, and whose consent is sure. Pure."""
 
 import re
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django import forms
 
-from integrations.providers.base import Contact, Outcome, Reply
+from integrations.providers.base import Contact, Outcome, Reply, SubscriberSink
 from integrations.providers.errors import Misconfigured, ProviderError
 
 LEFT_THERE = "unsubscribed_there"
@@ -23,6 +24,24 @@ class SubscriptionForm(forms.Form):
 
     always_confirm = forms.BooleanField(required=False, help_text="Ask everybody for a confirmation by mail.")
     purpose = forms.CharField(required=False, max_length=64, help_text="The consent it takes; empty: email_marketing.")
+
+
+class EachSubscriber(SubscriberSink):
+    """Subscribes and unsubscribes people one by one; who has no address is not asked about."""
+
+    def subscribe(self, contacts: Sequence[Contact]) -> list[Outcome]:
+        return each(contacts, self._subscribe)
+
+    def unsubscribe(self, contacts: Sequence[Contact]) -> list[Outcome]:
+        return each(contacts, self._unsubscribe)
+
+    @abstractmethod
+    def _subscribe(self, contact: Contact) -> Outcome:
+        """Subscribe one who agreed, as `subscribe` says."""
+
+    @abstractmethod
+    def _unsubscribe(self, contact: Contact) -> Outcome:
+        """Stop marketing to one who withdrew."""
 
 
 def each(contacts: Sequence[Contact], call: Callable[[Contact], Outcome]) -> list[Outcome]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from integrations.sandbox.odoo_domain import compile_domain
@@ -25,11 +26,11 @@ class Records:
         self._records: dict[str, dict[int, Record]] = {}
 
     def seed(self, records: Iterable[tuple[str, Record]]) -> None:
-        """Fill the empty store."""
-        now = stamp()
+        """Fill the empty store with what was last changed an hour ago."""
+        then = f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m-%d %H:%M:%S}"
         with self._store.transaction() as db:
             rows = [
-                (model, record["id"], json.dumps(record | {"create_date": now, "write_date": now}))
+                (model, record["id"], json.dumps(record | {"create_date": then, "write_date": then}))
                 for model, record in records
             ]
             db.executemany("INSERT INTO odoo_records VALUES (?, ?, ?)", rows)
@@ -160,13 +161,14 @@ class Records:
     def change(self, model: Model, record_id: int, values: Record) -> None:
         """Change a record as people at the company do, also what outsiders may not, and what follows from that.
 
+        A `write_date` among the values says when the transaction began that is committed only now.
         Raises: OdooError, ValueError where there is no such record or field.
         """
         for name in values:
             check_field(model, name)
         [record] = self.browse(model, [record_id])
         with self._store.transaction() as db:
-            self._store_records(db, model.name, [{**record, **values, "write_date": stamp()}])
+            self._store_records(db, model.name, [{**record, "write_date": stamp(), **values}])
             if model.name == "stock.quant":
                 self._count(db, record["product_id"][0])
             elif values.get("state") == "done" and model.name == "stock.picking":
@@ -174,7 +176,9 @@ class Records:
 
     def _count(self, db: Any, product_id: int) -> None:
         """What there is of a product; its own time of change stays."""
-        quants = [quant for quant in self._records["stock.quant"].values() if quant["product_id"][0] == product_id]
+        places = {place["id"] for place in self._records["stock.location"].values() if place["usage"] == "internal"}
+        held = [quant for quant in self._records["stock.quant"].values() if quant["product_id"][0] == product_id]
+        quants = [quant for quant in held if quant["location_id"][0] in places]
         on_hand, reserved = (sum(quant[name] for quant in quants) for name in ("quantity", "reserved_quantity"))
         product = self._records["product.product"][product_id]
         counts = {"qty_available": on_hand, "free_qty": on_hand - reserved, "virtual_available": on_hand - reserved}

@@ -13,7 +13,8 @@ from integrations.providers.facts import VendorEvent
 from runtime import clock, events, secrets
 from runtime.models import Event
 from tests.factories import ConnectorFactory, CredentialFactory
-from tests.sandbox import sandbox, sandbox_server
+from tests.integrations.providers.sandboxed import connector_to
+from tests.sandbox import ODOO_KEY, sandbox, sandbox_server
 from webhooks import changes, jobs, sources, told, vendor_card
 from webhooks.models import InboundEvent, Source
 
@@ -324,3 +325,19 @@ class TestSettingsDecideWhatAConnectorCanDo:
     def test_its_own_words_for_a_consent_are_understood(self, connector):
         body = {"type": "contact.unsubscribed", "subject": "", "data": {"purpose": "newsletter"}}
         assert told.read(connector, body).data["purpose"] == "email_marketing"
+
+
+def test_stock_that_leaves_the_erp_is_asked_for_anew(sandbox):
+    old = {"version": "17", "database": "sandbox", "user": "shopbotly"}
+    erp = connector_to(sandbox, "odoo", ODOO_KEY, old)
+    assert ask(erp).ask_trouble == ""
+    sandbox.change("odoo", "stock.quant", 227, quantity=7.0)
+
+    for _ in range(2):
+        ConnectorState.objects.update(ask_due_at=None)
+        assert ask(erp).ask_trouble == ""
+    for row in InboundEvent.objects.all():
+        jobs.run(str(row.pk))
+
+    [event] = Event.objects.all()
+    assert (event.type, event.subject, event.data["available"]) == ("stock.changed", "stock:LAMP-01", "6.0")

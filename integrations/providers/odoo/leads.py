@@ -1,11 +1,10 @@
 """A lead as Odoo's sales pipeline keeps it (addons/crm/models/crm_lead.py of Odoo 19). Pure."""
 
-import re
 from collections.abc import Sequence
-from html import escape, unescape
 from typing import Any
 
-from integrations.providers.base import Contact, Enquiry
+from integrations.providers.base import Contact
+from integrations.providers.enquiries import added_as_html
 from integrations.providers.values import Record, text
 
 # “Referred By”: a text that leads have had in every Odoo. It holds our id, for which an Odoo has no field of its own.
@@ -13,14 +12,9 @@ ID_FIELD = "referred"
 FIELDS = (ID_FIELD, "active", "probability", "description", "email_from")
 
 
-def our_code(contact: Contact) -> str:
-    """Return how a lead is known again as the one made for a contact."""
-    return f"ShopBotly {contact.id}"
-
-
 def domain(contact: Contact) -> list[Any]:
     """Return what finds a contact's leads: our id, or the e-mail address."""
-    ours = [ID_FIELD, "=", our_code(contact)]
+    ours = [ID_FIELD, "=", contact.mark]
     return ["|", ours, ["email_normalized", "=", contact.email]] if contact.email else [ours]
 
 
@@ -34,7 +28,7 @@ def chosen(found: Sequence[Record], contact: Contact) -> tuple[Record | None, bo
 
     One that is lost or won there stays so: when the person asks again, that is a new lead.
     """
-    ours = [lead for lead in found if lead.get(ID_FIELD) == our_code(contact)]
+    ours = [lead for lead in found if lead.get(ID_FIELD) == contact.mark]
     for lead in (*ours, *found):
         if is_open(lead):
             return lead, lead in ours
@@ -43,11 +37,11 @@ def chosen(found: Sequence[Record], contact: Contact) -> tuple[Record | None, bo
 
 def new(contact: Contact) -> dict[str, Any]:
     """Return a lead to be made. Its `type` is left to Odoo, which knows whether the company works with leads."""
-    ours = {ID_FIELD: our_code(contact), **({"email_from": contact.email} if contact.email else {})}
+    ours = {ID_FIELD: contact.mark, **({"email_from": contact.email} if contact.email else {})}
     mapped = {
         name: ", ".join(map(str, value)) if isinstance(value, list) else value for name, value in contact.fields.items()
     }
-    return {"description": description("", contact.enquiries), **mapped, **ours}
+    return {"description": added_as_html("", contact.enquiries), **mapped, **ours}
 
 
 def changes(lead: Record, contact: Contact, *, is_ours: bool) -> dict[str, Any]:
@@ -58,14 +52,5 @@ def changes(lead: Record, contact: Contact, *, is_ours: bool) -> dict[str, Any]:
     if not is_ours:
         told = {name: value for name, value in told.items() if not lead.get(name)}
     if "description" not in contact.fields:
-        told["description"] = description(text(lead.get("description")), contact.enquiries)
+        told["description"] = added_as_html(text(lead.get("description")), contact.enquiries)
     return told
-
-
-def description(known: str, enquiries: Sequence[Enquiry]) -> str:
-    """Return a description in HTML with the enquiries that don't stand in it yet: what is sent twice is there once."""
-    told = [f"{enquiry.at:%Y-%m-%d %H:%M} UTC: {enquiry.message}" for enquiry in enquiries]
-    # Odoo cleans HTML up in its own way: what counts is the text without blanks.
-    there = "".join(unescape(re.sub(r"<[^>]*>", "", known)).split())
-    fresh = [line for line in told if "".join(line.split()) not in there]
-    return known + "".join(f"<p>{escape(line).replace(chr(10), '<br>')}</p>" for line in fresh)

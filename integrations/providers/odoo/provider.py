@@ -1,4 +1,4 @@
-"""Odoo: leads, subscribers of a mailing list, stock, orders, articles, customers; over either of its APIs."""
+"""Odoo: leads, subscribers of a mailing list, stock, orders, articles, customers, changes; over either of its APIs."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -9,13 +9,15 @@ from integrations.providers import base, errors
 from integrations.providers.base import Contact, Outcome, Page
 from integrations.providers.described import ATTRIBUTES, vendor_fields
 from integrations.providers.odoo import leads, records
-from integrations.providers.odoo.api import UNKNOWN_FIELD, Api, NoModel
-from integrations.providers.odoo.json2 import Json2
-from integrations.providers.odoo.jsonrpc import JsonRpc
-from integrations.providers.subscribing import LEFT_THERE, SubscriptionForm, each, is_sure
-from integrations.providers.values import Record, text
+from integrations.providers.odoo.api import Api, NoModel
+from integrations.providers.odoo.dialects import Json2, JsonRpc
+from integrations.providers.odoo.watched import pickings, watched
+from integrations.providers.polling import changes_of
+from integrations.providers.replies import only
+from integrations.providers.subscribing import LEFT_THERE, EachSubscriber, SubscriptionForm, is_sure
+from integrations.providers.values import Record, meant
 
-_LONGEST_KEY, _PAGE = 64, 100
+_LONGEST_KEY = 64
 _KEPT = "Odoo holds a contact with this address, such as a customer with invoices. Use “Privacy Lookup” there."
 _VERSIONS = [("19", "19 or later"), ("17", "17 or 18"), ("14", "14 to 16")]
 # What can be read, by the model and a field that the app for it brings.
@@ -41,14 +43,15 @@ class OdooForm(SubscriptionForm):
 
 class Odoo(
     base.Provider,
-    base.ContactSink,
-    base.SubscriberSink,
+    base.EachContact,
+    EachSubscriber,
     base.ContactEraser,
     base.InventorySource,
     base.OrderSource,
     base.CatalogSource,
     base.CustomerSource,
     base.SchemaSource,
+    base.ChangeSource,
 ):
     """Asks one database of an Odoo server, with a user's API key."""
 
@@ -71,7 +74,10 @@ class Odoo(
 
     def __init__(self, session: base.Session, config: Any) -> None:
         super().__init__(session, config)
-        self._odoo: Api = (JsonRpc if config.get("version") in {"17", "14"} else Json2)(session, config)
+        version = config.get("version")
+        self._odoo: Api = (JsonRpc if version in {"17", "14"} else Json2)(session, config)
+        # A place in a mailing list had another name up to Odoo 16.
+        self._entry = "mailing.contact.subscription" if version == "14" else "mailing.subscription"
 
     def check(self) -> base.Check:
         """Read whose key this is, then what of all that a connector can use is there for them."""
@@ -84,10 +90,8 @@ class Odoo(
     def _can_read(self, model: str, field: str) -> bool:
         try:
             self._odoo.search_read(model, [], [field], purpose="check", limit=1)
-        except (NoModel, errors.Refused) as err:
-            if err.code in {NoModel.code, UNKNOWN_FIELD, "forbidden"}:
-                return False
-            raise
+        except (errors.Misconfigured, errors.Refused):
+            return False
         return True
 
     def stock(self, sku: str) -> base.Stock | None:
@@ -96,63 +100,47 @@ class Odoo(
             return None
         here = [["default_code", "=", sku]]
         found = self._odoo.search_read("product.product", here, records.STOCK_FIELDS, purpose="stock", limit=2)
-        if len(found) > 1:
-            raise errors.Refused("Two articles have the same internal reference.", code="ambiguous")
-        return records.stock(found[0]) if found else None
+        article = only(found, "Two articles have the same internal reference.")
+        return records.product(article).stock if article else None
 
     def order(self, number: str) -> base.Order | None:
         """Return an order by its own number or by the customer's reference, with its tracking numbers."""
-        record = self._find_order(number) if 0 < len(number) <= _LONGEST_KEY else None
+        if not 0 < len(number) <= _LONGEST_KEY:
+            return None
+        domain = ["|", ["name", "=", number], ["client_order_ref", "=", number]]
+        found = self._odoo.search_read("sale.order", domain, records.ORDER_FIELDS, purpose="order", limit=3)
+        record = meant(found, "name", number)
         if record is None:
             return None
-        return records.order(record, self._partner(record), self._pickings(record))
-
-    def _find_order(self, number: str) -> Record | None:
-        domain = ["|", ["name", "=", number], ["client_order_ref", "=", number]]
-        asked: dict[str, Any] = {"purpose": "order", "limit": 3, "optional": records.OPTIONAL}
-        found = self._odoo.search_read("sale.order", domain, records.ORDER_FIELDS, **asked)
-        # Its own number is unique; a customer's reference may be used by two customers, and then tells nothing.
-        named = [record for record in found if record.get("name") == number]
-        return named[0] if named else found[0] if len(found) == 1 else None
-
-    def _partner(self, record: Record) -> Record:
-        partner_id = records.reference(record.get("partner_id"))
-        asked = ("res.partner", [["id", "=", partner_id]], *records.PARTNER_FIELDS)
-        return next(iter(self._odoo.find(*asked, purpose="customer")), {}) if partner_id else {}
-
-    def _pickings(self, record: Record) -> Sequence[Record]:
-        ids = records.references(record.get("picking_ids"))
-        domain = [["id", "in", ids], ["state", "!=", "cancel"]]
-        asked: dict[str, Any] = {"purpose": "shipments", "limit": 20, "optional": records.OPTIONAL}
-        return self._odoo.search_read("stock.picking", domain, records.SHIPMENT_FIELDS, **asked) if ids else []
+        here = [["id", "=", records.reference(record.get("partner_id"))]]
+        partners = self._odoo.find("res.partner", here, *records.PARTNER_FIELDS, purpose="customer")
+        return records.order(record, partners[0] if partners else {}, pickings(self._odoo, [record], "shipments"))
 
     def products(self, cursor: str = "") -> Page[base.Product]:
         """Return a hundred articles and where the next ones begin."""
-        after = int(cursor) if cursor.isdecimal() and len(cursor) < 12 else 0
-        domain = [["id", ">", after], ["default_code", "!=", False]]
-        asked: dict[str, Any] = {"limit": _PAGE, "order": "id", "optional": records.OPTIONAL, "max_bytes": 16_000_000}
-        found = self._odoo.search_read("product.product", domain, records.PRODUCT_FIELDS, purpose="products", **asked)
-        following = str(found[-1].get("id")) if len(found) == _PAGE else ""
-        return Page([records.product(record) for record in found], following)
+        after = cursor if cursor.isdecimal() and len(cursor) < 12 else ""
+        asked: dict[str, Any] = {"purpose": "products", "optional": {"free_qty"}}
+        page = self._odoo.page(*records.CODED, records.PRODUCT_FIELDS, after, **asked)
+        return Page([records.product(record) for record in page.items], page.next_cursor)
+
+    def since(self, cursor: str) -> base.Changes:
+        """Return what became of orders, articles and stock since then, as far as the key's user may read them."""
+        return changes_of(cursor, watched(self._odoo))
 
     def customer(self, email: str) -> base.Customer | None:
         """Return the first contact with an e-mail address."""
-        domain = [["email_normalized", "=", email.strip().lower()]]
-        asked: dict[str, Any] = {"purpose": "customer", "limit": 1, "order": "id"}
-        found = self._odoo.search_read("res.partner", domain, records.PARTNER_FIELDS, **asked)
+        here, fields = [["email_normalized", "=", email.strip().lower()]], records.PARTNER_FIELDS
+        found = self._odoo.search_read("res.partner", here, fields, purpose="customer", limit=1, order="id")
         return records.customer(found[0]) if found else None
 
     def fields(self) -> list[base.VendorField]:
         """Read the fields of leads, but for the address and our id, which are always written."""
-        asked: dict[str, Any] = {"attributes": ATTRIBUTES, "max_bytes": 16_000_000}
-        described = self._odoo.call("crm.lead", "fields_get", purpose="fields", **asked)
+        asked: dict[str, Any] = {"purpose": "fields", "attributes": ATTRIBUTES, "max_bytes": 16_000_000}
+        described = self._odoo.call("crm.lead", "fields_get", **asked)
         return vendor_fields(described, ours={leads.ID_FIELD, "email_from"}, given={"type"})
 
-    def upsert(self, contacts: Sequence[Contact]) -> list[Outcome]:
-        """Look for each person's lead, then write or make it; that is safe to do again."""
-        return [self._upsert(contact) for contact in contacts]
-
     def _upsert(self, contact: Contact) -> Outcome:
+        """Look for a person's lead, then write or make it; that is safe to do again."""
         fields = dict.fromkeys((*leads.FIELDS, *contact.fields))
         found = self._odoo.find("crm.lead", leads.domain(contact), *fields, purpose="find")
         lead, is_ours = leads.chosen(found, contact)
@@ -175,11 +163,8 @@ class Odoo(
         if found := self._odoo.find(model, domain, purpose="erase"):
             self._odoo.change(model, "unlink", [record["id"] for record in found], purpose="erase")
 
-    def subscribe(self, contacts: Sequence[Contact]) -> list[Outcome]:
-        """Put on the list who agreed for certain: Odoo's API sends no mail that asks for a confirmation."""
-        return each(contacts, self._subscribe)
-
     def _subscribe(self, contact: Contact) -> Outcome:
+        """Put on the list who agreed for certain: Odoo's API sends no mail that asks for a confirmation."""
         if not is_sure(contact, self.config):
             return Outcome.rejected("needs_double_opt_in")
         list_id, here = self._list_id(), [["email_normalized", "=", contact.email]]
@@ -188,28 +173,21 @@ class Odoo(
         has_left = any(entry.get("opt_out") is not False for entry in entries)
         if has_left or any(person.get("is_blacklisted") is True for person in people):
             return Outcome.rejected(LEFT_THERE)
-        person_id = people[0]["id"] if people else self._new_person(contact)
+        person = {"name": contact.full_name or contact.email, "email": contact.email}
+        person_id = people[0]["id"] if people else self._odoo.create("mailing.contact", "subscribe", **person)
         if not entries:
             self._odoo.create(self._entry, "subscribe", contact_id=person_id, list_id=list_id)
         return Outcome.delivered(f"mailing.contact/{person_id}")
 
-    def _new_person(self, contact: Contact) -> int:
-        names = (text(contact.values.get(name)) for name in ("first_name", "last_name"))
-        values = {"name": " ".join(filter(None, names)) or contact.email, "email": contact.email}
-        return self._odoo.create("mailing.contact", "subscribe", **values)
-
-    def unsubscribe(self, contacts: Sequence[Contact]) -> list[Outcome]:
-        """Opt out on the list who withdrew: so nobody puts them back on."""
-        return each(contacts, self._unsubscribe)
-
     def _unsubscribe(self, contact: Contact) -> Outcome:
+        """Opt out on the list who withdrew: so nobody puts them back on."""
         try:
             list_id = self._list_id()
         except NoModel:
             # Where there is no app for mailings, nobody is in a list of it.
             return Outcome.delivered()
         entries = self._entries(contact, list_id, "unsubscribe")
-        if ids := [entry.get("id") for entry in entries if entry.get("opt_out") is not True]:
+        if ids := [entry["id"] for entry in entries if entry.get("opt_out") is not True]:
             self._odoo.change(self._entry, "write", ids, vals={"opt_out": True}, purpose="unsubscribe")
         return Outcome.delivered()
 
@@ -218,14 +196,9 @@ class Odoo(
         domain = [["contact_id.email_normalized", "=", contact.email], ["list_id", "=", list_id]]
         return self._odoo.search_read(self._entry, domain, ["opt_out"], purpose=purpose, limit=100)
 
-    @property
-    def _entry(self) -> str:
-        """What a place in a mailing list is called; it had another name up to Odoo 16."""
-        return "mailing.contact.subscription" if self.config.get("version") == "14" else "mailing.subscription"
-
     def _list_id(self) -> int:
         named = [["name", "=", str(self.config.get("mailing_list") or "")]]
         found = self._odoo.search_read("mailing.list", named, ["name"], purpose="list", limit=2)
-        if len(found) != 1 or type(found[0].get("id")) is not int:
+        if len(found) != 1:
             raise errors.Misconfigured("Odoo has no mailing list, or several, of the name on the connector.")
         return int(found[0]["id"])

@@ -1,12 +1,12 @@
 """Odoo's records in our terms: `false` is empty, a many2one is `[id, label]`, times are naive UTC. Pure."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 
-from integrations.providers.base import Customer, Order, Product, Shipment, Stock
-from integrations.providers.values import Record, number, text
+from integrations.providers.base import Customer, Order, Product, Shipment, VendorEvent
+from integrations.providers.record_events import order_events
+from integrations.providers.values import Record, latest, number, text, utc
 
 STOCK_FIELDS = ("default_code", "name", "list_price", "free_qty", "currency_id")
 PRODUCT_FIELDS = (*STOCK_FIELDS, "sale_ok")
@@ -15,27 +15,15 @@ ORDER_FIELDS = (
     *("amount_total", "currency_id", "picking_ids"),
 )
 PARTNER_FIELDS = ("name", "email", "phone")
-SHIPMENT_FIELDS = ("carrier_tracking_ref", "state")
-# They come with apps that a company may do without: stock, deliveries, carriers.
-OPTIONAL = frozenset({"free_qty", "delivery_status", "picking_ids", "commitment_date", "carrier_tracking_ref"})
-
-_STATUS = {
-    "pending": "confirmed",
-    "started": "in preparation",
-    "partial": "partly shipped",
-    # What left the warehouse; whether it has arrived Odoo doesn't know.
-    "full": "shipped",
-}
-
-
-def stock(record: Record) -> Stock:
-    """Return what can be promised: on hand less reserved."""
-    same = product(record)
-    return Stock(same.sku, same.name, same.available or Decimal(0), same.record_id, same.price, same.currency)
+SHIPMENT_FIELDS = ("carrier_tracking_ref", "state", "picking_type_code", "date_done", "write_date")
+CODED = ("product.product", [["default_code", "!=", False]])
+_UNSOLD = {"cancel": "cancelled", "draft": "draft", "sent": "draft"}
+# What left the warehouse; whether it has arrived Odoo doesn't know.
+_STATUS = {"pending": "confirmed", "started": "in preparation", "partial": "partly shipped", "full": "shipped"}
 
 
 def product(record: Record) -> Product:
-    """Return an article of the catalogue."""
+    """Return an article; what can be promised of it is what is on hand less what is reserved."""
     return Product(
         sku=text(record.get("default_code")),
         name=text(record.get("name")),
@@ -62,8 +50,8 @@ def order(record: Record, partner: Record, pickings: Sequence[Record]) -> Order:
         record_id=f"sale.order/{record.get('id')}",
         email=text(partner.get("email")).strip().lower(),
         phone=text(partner.get("phone")),
-        placed_at=time(record.get("date_order")),
-        expected_at=time(record.get("commitment_date")),
+        placed_at=utc(record.get("date_order")),
+        expected_at=utc(record.get("commitment_date")),
         total=number(record.get("amount_total")),
         currency=label(record.get("currency_id")),
         shipments=[Shipment(tracking_number, state=state) for tracking_number, state in parcels if tracking_number],
@@ -72,8 +60,17 @@ def order(record: Record, partner: Record, pickings: Sequence[Record]) -> Order:
 
 def status(state: str, delivery_status: str) -> str:
     """Return one of ORDER_STATUSES from the two fields that make it up."""
-    unsold = {"cancel": "cancelled", "draft": "draft", "sent": "draft"}
-    return unsold.get(state) or _STATUS.get(delivery_status, "confirmed")
+    return _UNSOLD.get(state) or _STATUS.get(delivery_status, "confirmed")
+
+
+def order_changed(record: Record, pickings: Sequence[Record], since: datetime) -> list[VendorEvent]:
+    """Return what an order that was changed since then is told to be."""
+    same, at = order(record, {}, pickings), latest([record, *pickings], "write_date")
+    # What comes back is a transfer of the order's, too.
+    sent_at = latest([each for each in pickings if each.get("picking_type_code") == "outgoing"], "date_done")
+    # Told once more only if more of it is sent on another day.
+    reached = f"{same.record_id}:{same.status}:{sent_at.date() if sent_at else ''}"
+    return order_events(same, at, f"{same.record_id}:{at}", reached, is_old=bool(sent_at and sent_at < since))
 
 
 def label(value: Any) -> str:
@@ -89,11 +86,3 @@ def reference(value: Any) -> int | None:
 def references(value: Any) -> list[int]:
     """Return the ids of a one2many."""
     return [item for item in value if type(item) is int] if isinstance(value, list) else []
-
-
-def time(value: Any) -> datetime | None:
-    """Return an aware time from Odoo's naive UTC text, `2026-11-23 09:30:00`."""
-    try:
-        return datetime.strptime(text(value)[:19], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-    except ValueError:
-        return None

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.providers.base import VendorEvent
-from integrations.providers.errors import Refused
-from integrations.providers.polling import OVERLAP, changes
+from integrations.providers.errors import Refused, RetryLater
+from integrations.providers.polling import OVERLAP, Kind, changes, changes_of
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 PAGE = 3
@@ -123,3 +123,88 @@ def test_nothing_is_missed(steps):
         cursor, told = answer.cursor, told | {event.dedupe_id for event in answer.events}
     # What was changed again before it was read is told as it is then.
     assert {f"{order}:{shop.changed[order]}" for order in wanted} <= told
+
+
+class House:
+    """A shop whose orders and articles are asked for in turn."""
+
+    def __init__(self):
+        self.kinds = [Shop(4), Shop(0), Shop(8)]
+
+    def ask(self, cursor):
+        return changes_of(cursor, [Kind(shop.newest, shop.page) for shop in self.kinds])
+
+    def touch(self, kind, order, seconds):
+        self.kinds[kind].changed[order] = START + timedelta(seconds=seconds)
+
+
+def whole_pass(house, cursor):
+    told, answer = [], None
+    while answer is None or answer.cursor.count(" ") > 2:
+        answer = house.ask(cursor)
+        cursor, told = answer.cursor, [*told, *(event.dedupe_id for event in answer.events)]
+    return told, cursor
+
+
+@given(
+    changed=st.lists(
+        st.lists(st.tuples(st.integers(0, 2), st.integers(0, 7), st.integers(0, 200)), max_size=6), max_size=5
+    )
+)
+def test_nothing_of_any_kind_is_missed(changed):
+    house = House()
+    _, cursor = whole_pass(house, "")
+    now, told, wanted = 0, set(), set()
+    for each in changed:
+        now += 300
+        for kind, order, ago in each:
+            # Written a while ago, by what is committed only now.
+            at = START + timedelta(seconds=max(1, now - min(ago, 115)))
+            house.touch(kind, order, (at - START).total_seconds())
+            wanted = {one for one in wanted if one[0] != (kind, order)} | {((kind, order), f"{order}:{at}")}
+        house.touch(0, 0, now)
+        found, cursor = whole_pass(house, cursor)
+        told |= set(found)
+        assert {id for _, id in wanted if not id.startswith("0:")} <= told
+
+
+def test_a_kind_that_is_refused_is_left_out_and_others_are_told():
+    def refused(*_):
+        raise Refused(code="forbidden")
+
+    shop = Shop(2)
+    kinds = [Kind(refused, refused), Kind(shop.newest, shop.page)]
+    cursor = changes_of("", kinds).cursor
+    shop.touch(1)
+    assert [event.subject for event in changes_of(cursor, kinds).events] == ["order:1"]
+    with pytest.raises(Refused):
+        changes_of("", [Kind(refused, refused)] * 2)
+
+
+def test_a_kind_that_is_in_trouble_is_waited_for():
+    def down():
+        raise RetryLater("Down.")
+
+    with pytest.raises(RetryLater):
+        changes_of("", [Kind(down, Shop(0).page), Kind(Shop(1).newest, Shop(1).page)])
+
+
+def test_a_kind_of_which_nothing_was_changed_is_not_read_again():
+    quiet, busy = Shop(3), Shop(3)
+    read = []
+
+    def page(since, place):
+        read.append(place)
+        return quiet.page(since, place)
+
+    kinds = [Kind(quiet.newest, page), Kind(busy.newest, busy.page)]
+    cursor = changes_of("", kinds).cursor
+    busy.touch(1)
+    assert changes_of(cursor, kinds).events
+    assert read == []
+
+
+@pytest.mark.parametrize("place", ["9:", "x:", "-1:", ":"])
+def test_a_place_of_a_kind_that_is_none_ends_the_pass(place):
+    cursor = f"{START.isoformat()} {START.isoformat()} {START.isoformat()} {place}"
+    assert changes_of(cursor, [Kind(Shop(1).newest, Shop(1).page)]).cursor.count(" ") == 2

@@ -18,7 +18,7 @@ def written(name):
     [
         ("rpc__no_model", errors.Misconfigured, "Odoo knows no crm.lead: is the app that brings it installed"),
         ("rpc__unknown_field", errors.Refused, "Odoo does not know the field referred of crm.lead."),
-        ("rpc__done_without_a_value", errors.RetryLater, "The answer was not in Odoo's form."),
+        ("rpc__done_without_a_value", errors.RetryLater, "The answer lacks what was asked for."),
     ],
 )
 def test_each_refusal_is_named_by_what_to_do_next(name, error, words):

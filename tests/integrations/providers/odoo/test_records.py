@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from integrations.providers import errors
+from integrations.providers import errors, values
 from integrations.providers.base import ORDER_STATUSES
 from integrations.providers.odoo import records
 from tests.integrations.providers.vendors import Vendor, says
@@ -33,21 +33,16 @@ def test_a_status_takes_two_fields(state, delivery_status, status):
 
 
 def test_false_is_empty_and_times_are_aware():
-    assert (records.text(False), records.label(False), records.number(False), records.time(False)) == (
-        "",
-        "",
-        None,
-        None,
-    )
+    assert (values.text(False), records.label(False), values.number(False), values.utc(False)) == ("", "", None, None)
     assert records.label([1, "EUR"]) == "EUR"
-    assert records.number(9.95) == Decimal("9.95")
-    assert records.number(float("inf")) is None
-    assert records.time("2026-11-23 09:30:00") == datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+    assert values.number(9.95) == Decimal("9.95")
+    assert values.number(float("inf")) is None
+    assert values.utc("2026-11-23 09:30:00") == datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
     assert (records.reference([7, "x"]), records.reference(False), records.references(False)) == (7, None, [])
 
 
-def test_stock_without_any_number_is_none_left():
-    assert records.stock({"id": 1, "default_code": "A", "name": False, "free_qty": False}).available == 0
+def test_stock_without_any_number_is_not_told():
+    assert records.product({"id": 1, "default_code": "A", "name": False, "free_qty": False}).stock is None
 
 
 @pytest.mark.parametrize("typed", ["1001", "'; drop", "%", "*", '"],["id",">",0],["x', "S00041' OR 1=1"])
@@ -87,10 +82,10 @@ def test_an_order_is_known_without_the_app_for_carriers():
         "debug": "x",
     }
     order = {**ORDER, "picking_ids": [141], "partner_id": False}
-    answers = (says(200, [order]), says(500, unknown), says(200, [{"id": 141, "state": "done"}]))
+    answers = (says(200, [order]), says(200, []), says(500, unknown), says(200, [{"id": 141, "state": "done"}]))
     vendor = Vendor("odoo", *answers)
     found = vendor.provider.order("1001")
-    assert vendor.bodies()[-1]["fields"] == ["state"]
+    assert "carrier_tracking_ref" not in vendor.bodies()[-1]["fields"]
     assert (found.number, found.shipments) == ("S00041", [])
 
 
