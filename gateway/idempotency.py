@@ -60,11 +60,13 @@ class Attempt:
         names = {"client": self.client, "route": self.route, "key": self.key}
         with _short_lock_wait():
             if self.has_outdated:
+                # By its age again: a twin may have put a new one in its place since.
                 IdempotentResult.objects.filter(**names, created_at__lte=now - KEPT).delete()
             try:
                 IdempotentResult.objects.create(
                     **names, fingerprint=self.fingerprint, status=status, result=result, created_at=now
                 )
+            # The constraint decides, not the look before: of two that found nothing one gets here second.
             except IntegrityError as err:
                 raise Raced from err
 

@@ -26,6 +26,7 @@ def find(digest: str, load: Callable[[str], Found | None]) -> Found | None:
     found = load(digest)
     if found is not None:
         if len(_kept) >= _MOST:
+            # All at once: to know which was used last would cost every request a write to a shared order.
             _kept.clear()
         _kept[digest] = (now + settings.KEY_CACHE_SECONDS, found)
     return found

@@ -94,6 +94,8 @@ def count_failure(request: HttpRequest, name: str) -> None:
     with _Forgiving():
         for key, limit in _counters(request, name):
             seconds = limit.period.total_seconds()
+            # `add` and `incr`, not a read and a write: guesses at the same moment all count, and the time runs from the
+            # first of them.
             if cache.add(key, 1, seconds) or cache.incr(key) < limit.failures:
                 continue
             cache.set(f"{key}:until", int((now + limit.period).timestamp()), seconds)

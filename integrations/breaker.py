@@ -28,6 +28,7 @@ class Breaker:
         if not self.is_open:
             return 0.0
         now = time.time()
+        # Of all that come at this moment, in whatever process, `add` succeeds for one.
         if cache.add(f"{self._name}:probe", now + PROBE_SECONDS, timeout=PROBE_SECONDS):
             return 0.0
         return max(0.05, float(cache.get(f"{self._name}:probe") or now) - now)
@@ -55,9 +56,11 @@ class Breaker:
         if row >= FAILURES_IN_A_ROW or (calls >= SAMPLE and failures >= calls * SHARE):
             self._open()
         elif calls >= SAMPLE:
+            # Each twenty are looked at by themselves: a long good time must not hide that it is over.
             cache.delete_many([f"{self._name}:calls", f"{self._name}:failures"])
 
     def _open(self) -> None:
+        # Before it opens: who found it open and no probe noted would try at once.
         cache.set(f"{self._name}:probe", time.time() + PROBE_SECONDS, timeout=PROBE_SECONDS)
         cache.set(f"{self._name}:open", 1, timeout=_REMEMBERED_SECONDS)
         cache.delete_many([f"{self._name}:calls", f"{self._name}:failures"])

@@ -132,6 +132,7 @@ class Turn:
         while time.monotonic() < self._ends_at:
             if self._sent and time.monotonic() < self._look_at:
                 return None
+            # First: until this is known, nothing else is sent for those subjects.
             if self._asks and (accepted := Delivery.objects.claim_job(self._connector.pk)):
                 return self._packer.inquiry(accepted)
             batch = Delivery.objects.claim_batch(self._connector.pk, self._provider_class.batch_size)
@@ -159,6 +160,7 @@ class Turn:
         contacts = {delivery.pk: contact for delivery, contact in zip(parcel.deliveries, parcel.contacts, strict=False)}
         results = deliveries.Results(self._connector, calls, contacts)
         try:
+            # A list before anything is noted: where outcomes don't pair up with what was sent, none of them counts.
             for delivery, outcome in list(zip(parcel.deliveries, future.result(), strict=True)):
                 results.add(delivery, outcome)
         except errors.Refused as err:

@@ -47,6 +47,7 @@ class GuardedSession(Session):
     def send(self, request: Request) -> Reply:
         """Send one request when it is allowed. Raises: errors.Held, and what the session raises."""
         self._await_turn()
+        # Asked after the wait for a turn, which may have used up the lease.
         if not self._may_call():
             raise errors.RetryLater(code="no_time_left")
         try:
@@ -62,6 +63,7 @@ class GuardedSession(Session):
         if reply.status == 429:
             pause = retry_after(reply.headers) or _UNTOLD_PAUSE
             _told(lambda: self._quota.close(pause))
+        # Whoever refuses is up: what is wrong with a request says nothing of the vendor.
         self._note(is_well=reply.status < 500)
         self._keep_to(self._limits(reply))
         return reply
@@ -84,6 +86,7 @@ class GuardedSession(Session):
             if not seconds:
                 because, seconds = "daily_quota", _asked(self._quota.rest)
             if not seconds:
+                # Last, as it is used up by asking: nothing after it may keep the request from going out.
                 because, seconds = "quota", _asked(self._quota.take)
             if not seconds:
                 return

@@ -34,6 +34,7 @@ class Lease:
     def take(self) -> bool:
         """Take the lease; False where another drainer has it."""
         if not self._take():
+            # Another's, or no row yet: not told apart beforehand, as that is one question more for every lead.
             ConnectorState.objects.bulk_create([ConnectorState(pk=self.connector_id)], ignore_conflicts=True)
             return self._take()
         return True
@@ -63,4 +64,5 @@ class Lease:
         self._mine().update(lease_until=None)
 
     def _mine(self) -> QuerySet[ConnectorState]:
+        # Who stood still for longer than the lease must not end its successor's.
         return ConnectorState.objects.filter(pk=self.connector_id, fence=self.fence)

@@ -157,6 +157,7 @@ def _look_up(kind: _Kind, asked: str, deadline: float) -> Found[Any]:
 
     def ask() -> _Entry:
         entry = _ask_connectors(kind, wanted, ends_at)
+        # Kept for longer than it is fresh: it serves where nobody can say it now.
         cache_set(key, entry, kind.absent if entry.value is None else kind.fresh + kind.stale)
         return entry
 

@@ -123,6 +123,7 @@ class DeliveryQuerySet(JobQuerySet["Delivery"]):
             now = db_now()
             ready = self.ready(connector_id, now).order_by("due_at", "id")
             rows = list(ready.select_for_update(skip_locked=True, of=("self",))[:limit])
+            # A parcel is one request, and a request one operation: the first that is due says which.
             mine = Batch(row for row in rows if row.operation == rows[0].operation)
             mine.is_all = len(mine) == len(rows) < limit
             if mine:
@@ -146,6 +147,7 @@ class DeliveryQuerySet(JobQuerySet["Delivery"]):
             if job is None:
                 return []
             until = now + timedelta(seconds=LEASE_SECONDS)
+            # The new time, exact to the microsecond, tells those taken here from others of the same job.
             confirming.filter(job=job, due_at__lte=now + _SAME_MOMENT).update(due_at=until, fence=F("fence") + 1)
             return list(confirming.filter(job=job, due_at=until).order_by("id"))
 

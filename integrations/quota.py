@@ -64,6 +64,7 @@ class Quota:
     def take(self) -> float:
         """Take the right to one request; returns 0, or the seconds to wait before asking again."""
         now = time.time()
+        # In one question: this stands before every request to a vendor.
         told = cache.get_many([f"{self._name}:closed", f"{self._name}:ours", f"{self._name}:window"])
         closed_until = float(told.get(f"{self._name}:closed") or 0)
         if self._leaves_lookups_share:
@@ -80,6 +81,7 @@ class Quota:
         per_slot, seconds = _slots(window)
         slot = int(now / seconds)
         is_ours = not (self._leaves_lookups_share and slot % _LOOKUPS_SLOT == 0)
+        # The counter is there for as long as `left` may look back at it.
         if is_ours and _count(f"{self._name}:{slot}", window.seconds + seconds * 2 + 1) <= per_slot:
             return 0.0
         # Never nothing: the clock may not move within a rounding error.

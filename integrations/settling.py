@@ -43,9 +43,12 @@ def give_back(delivery: Delivery, state: State = State.WAITING, **values: Any) -
     if Delivery.objects.filter(pk=delivery.pk).erased_since().exists():
         return Delivery.objects.settle(delivery, **{**values, **outbox.closing(State.CANCELLED, "erased")})
     try:
+        # A savepoint: on PostgreSQL the failed statement would take the caller's transaction with it.
         with transaction.atomic():
             return Delivery.objects.settle(delivery, **{**values, "state": state})
     except IntegrityError:
+        # The unique constraint says that a newer capture waits. It may not go before this one was due: what stood
+        # in the way of this one stands in its way, too.
         unanswered_at = values.get("unanswered_at", delivery.unanswered_at)
         why = {name: values[name] for name in ("reason", "vendor_words", "field") if values.get(name)}
         _same(delivery).filter(state=State.WAITING).update(

@@ -62,6 +62,7 @@ def _lead(key: str, mine: str, read: Callable[[], Any], ask: Callable[[], Any]) 
         cache_set(f"{key}:failed", mine, _FAILED_SECONDS)
         raise
     finally:
+        # By now it may be another's: ours ends when our time is up, whether or not we are back.
         if cache_get(f"{key}:flight") == mine:
             cache_delete(f"{key}:flight")
 

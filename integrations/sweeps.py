@@ -44,6 +44,7 @@ class Begun:
 def begin(*, action: Sweep.Action, connector: Connector, filters: Mapping[str, Any]) -> Begun:
     """Do something to the deliveries of a connector that `filters` (names: FILTERS) let through."""
     rows = chosen(connector, filters)
+    # Not counted: that would read a hundred thousand rows to learn that they are many.
     if not rows[AT_ONCE : AT_ONCE + 1].exists():
         return Begun(_act(action, list(rows.values_list("pk", flat=True))), is_done=True)
     with transaction.atomic():
@@ -89,6 +90,8 @@ def _next_page(row: Sweep) -> bool:
     if not ids:
         Sweep.objects.settle(row, state=State.DONE, ended_at=db_now())
         return False
+    # Done first and noted then: after a crash in between the page is done once more, which every action bears
+    # (docs/decisions/008-sweeps.md). Noted first, it would be left out.
     row.after, count = ids[-1], _act(row.action, ids)
     until = db_now() + timedelta(seconds=_LEASE_SECONDS)
     progress = {"after": row.after, "seen": F("seen") + len(ids), "changed": F("changed") + count}

@@ -103,6 +103,7 @@ class FileCache(BaseCache):
         _choose_wal(connection)
         connection.execute("PRAGMA synchronous=OFF")
         connection.execute(_SCHEMA)
+        # Each thread has its own: SQLite's connections are not for several.
         self._local.connection = connection
         return connection
 

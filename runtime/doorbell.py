@@ -30,6 +30,7 @@ class Doorbell:
             return False
         try:
             os.write(self._open(), line)
+        # The pipe is full: whoever listens is far behind and looks for itself anyway.
         except BlockingIOError:
             return False
         except OSError:
@@ -58,6 +59,7 @@ class Doorbell:
     def _open(self) -> int:
         with self._opening:
             if self._pipe is None:
+                # Non-blocking from the start: otherwise opening itself waits until somebody listens.
                 self._pipe = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
             return self._pipe
 

@@ -83,6 +83,7 @@ def _run(id: str) -> None:
 def _hand_over(event: "Event") -> None:
     for consumer in consumers_of(event.type):
         consumer(event)
+    # Last, and in the same transaction: where the lease is lost, what the consumers wrote goes with it.
     if not type(event).objects.settle(event, state=event.State.DONE, error=""):
         raise LeaseLost
 

@@ -56,6 +56,8 @@ class JobQuerySet(models.QuerySet[JobT]):
             ids = list(rows.values_list("pk", flat=True)[:limit])
             if not ids:
                 return []
+            # The locks last as long as this transaction. What keeps others away while a vendor is called is the lease;
+            # who stands still beyond that finds another fence and settles nothing.
             until = now + timedelta(seconds=lease_seconds)
             mine = self.model._default_manager.filter(pk__in=ids)
             mine.update(state=self.model.CLAIMED, lease_until=until, fence=F("fence") + 1)
@@ -63,6 +65,7 @@ class JobQuerySet(models.QuerySet[JobT]):
 
     def settle(self, job: JobT, /, **values: Any) -> bool:
         """Write `values` to a claimed row; False where someone else has claimed it since (nothing is written)."""
+        # Not for its id alone: a job that was taken over is somebody else's to settle, however it ended here.
         mine = self.model._default_manager.filter(pk=job.pk, fence=job.fence, state=self.model.CLAIMED)
         return bool(mine.update(**{"lease_until": None, **values}))
 

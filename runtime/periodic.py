@@ -65,6 +65,7 @@ def _run(name: str) -> None:
         except Exception as err:
             log.exception("chore.failed", chore=name)
             result = f"failed: {type(err).__name__}"
+        # Counted from its end: a chore that takes longer than its period must not follow on its own heels.
         now = db_now()
         PeriodicJob.objects.settle(
             row, state=PeriodicJob.WAITING, due_at=now + chore.every, last_ran_at=now, last_result=result[:200]

@@ -35,6 +35,7 @@ class _UnderWay:
     def begin(self, key: tuple[str, str]) -> bool:
         """Say that work begins; False where it is under way already."""
         with self._lock:
+            # Not dropped: what it is about may have been committed after the last look of who is at work.
             is_free = key not in self._is_wanted_again
             self._is_wanted_again[key] = not is_free
             return is_free
@@ -73,6 +74,7 @@ class Wakeups:
         self.actor: dramatiq.Actor[Any, Any] = dramatiq.actor(
             run, broker=broker, actor_name="wake", queue_name=self.queue, time_limit=TIME_LIMIT_MS
         )
+        # A set: a thousand leads for one connector are one hint.
         self._pending: set[tuple[str, str]] = set()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -148,4 +150,5 @@ def current() -> Wakeups:
 
 def wake(kind: str, id: str) -> None:
     """Tell the workers, once the caller's transaction has committed, that `id` of `kind` has work."""
+    # A worker that came before the commit would find nothing, and the hint would be spent.
     transaction.on_commit(lambda: current().put(kind, id))

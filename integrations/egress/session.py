@@ -70,6 +70,7 @@ class HttpSession(Session):
         content, content_type = _body(request, self._key)
 
         def send() -> Reply:
+            # Made anew for each try, which then has the renewed proof. That comes last: no request overrides it.
             headers = {**_standing_headers(content_type), **(request.headers or {}), **self._authorise()}
             return self._logged(request, _written(request.method, url, headers, content), content)
 
@@ -79,6 +80,7 @@ class HttpSession(Session):
         return reply
 
     def _below_base(self, path: str, params: Mapping[str, str]) -> httpx2.URL:
+        # Twice: a proxy in front of a vendor may decode once more than its server does.
         plain = unquote(unquote(path))
         if not path.startswith("/") or path.startswith("//") or re.search(r"[?#\\\s\x00-\x1f]", path):
             raise errors.EgressDenied("A request must stay below the base address.")

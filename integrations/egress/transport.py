@@ -65,6 +65,7 @@ class _TimedStream(httpcore2.NetworkStream):
         return self._inner.read(max_bytes, left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        # In pieces: the time left is looked at between them, and a peer may take in a large body ever so slowly.
         for start in range(0, len(buffer), _PIECE):
             self._inner.write(buffer[start : start + _PIECE], left(timeout))
 
@@ -90,6 +91,7 @@ class _CheckedTransport(httpx2.HTTPTransport):
     """httpx2's transport over a pool that connects through `_CheckedBackend`; no proxies, no redirects, no cookies."""
 
     def __init__(self, *, is_plain: bool) -> None:
+        # In place of the parent's own, which would resolve the name once more and connect to whatever it says then.
         self._pool = httpcore2.ConnectionPool(
             ssl_context=None if is_plain else _tls(),
             max_connections=_MOST_CONNECTIONS,
@@ -121,6 +123,7 @@ def named_failures() -> Iterator[None]:
     """Turn the library's errors into ours: what surely was not sent may be retried, everything else is unknown."""
     try:
         yield
+    # Before the other time-outs, of which these are a kind: here nothing was sent.
     except (httpx2.ConnectError, httpx2.ConnectTimeout) as err:
         code = "tls_failed" if _is_tls(err) else "connect_failed"
         raise errors.RetryLater(str(err)[:200] or "No connection.", code=code) from err
