@@ -78,7 +78,7 @@ ODOO = [
     ),
     _off(
         "an error that comes with 200 is an error",
-        "odoo/test_jsonrpc.py::test_every_use_of_it_fails_where_odoo_says_so",
+        "odoo/test_jsonrpc.py::test_errors_that_come_with_200_are_errors",
         "odoo/dialects.py",
         "if error is not None:",
         "if False:",
