@@ -43,39 +43,20 @@ class DurationsField(forms.CharField):
         return spans
 
 
+def _number(label: str, at_most: int) -> forms.IntegerField:
+    widget = widgets.UnfoldAdminIntegerFieldWidget()
+    return forms.IntegerField(label=label, required=False, min_value=1, max_value=at_most, widget=widget)
+
+
 class PaceForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class takes none when it runs
     """When a connector tries again, and how much it asks of the vendor; what is empty is as usual."""
 
     trouble = DurationsField(label="Waits when it is down")
     refusal = DurationsField(label="Waits when it refuses a lead")
-    quota_requests = forms.IntegerField(
-        label="Its limit: requests",
-        required=False,
-        min_value=1,
-        max_value=_MOST_REQUESTS,
-        widget=widgets.UnfoldAdminIntegerFieldWidget(),
-    )
-    quota_seconds = forms.IntegerField(
-        label="in how many seconds",
-        required=False,
-        min_value=1,
-        max_value=_LONGEST,
-        widget=widgets.UnfoldAdminIntegerFieldWidget(),
-    )
-    quota_daily = forms.IntegerField(
-        label="Its limit: requests a day",
-        required=False,
-        min_value=1,
-        max_value=_MOST_A_DAY,
-        widget=widgets.UnfoldAdminIntegerFieldWidget(),
-    )
-    calls_at_once = forms.IntegerField(
-        label="Calls at once",
-        required=False,
-        min_value=1,
-        max_value=_MOST_AT_ONCE,
-        widget=widgets.UnfoldAdminIntegerFieldWidget(),
-    )
+    quota_requests = _number("Its limit: requests", _MOST_REQUESTS)
+    quota_seconds = _number("in how many seconds", _LONGEST)
+    quota_daily = _number("Its limit: requests a day", _MOST_A_DAY)
+    calls_at_once = _number("Calls at once", _MOST_AT_ONCE)
 
     class Meta:
         model = Connector
