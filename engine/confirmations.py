@@ -21,11 +21,13 @@ from integrations import outbox
 from integrations.models import Delivery
 from integrations.providers.base import Contact
 from integrations.subjects import Loaded
+from runtime import events
 from runtime.clock import db_now
 from runtime.ids import uuid7
 from runtime.wakeups import wake
 
 KIND = "confirmation"
+DONE = "change.done"
 ASKING = "?"
 """Where a conversation keeps which question waits for a yes; no slot can be named so, and no argument."""
 
@@ -143,5 +145,6 @@ def _values(row: Confirmation) -> dict[str, Any]:
 
 
 def done(id: uuid.UUID, told: Mapping[str, Any]) -> None:
-    """Note that it is done, and what the system said."""
-    Confirmation.objects.filter(pk=id, done_at=None).update(done_at=db_now(), told=dict(told))
+    """Note that it is done, and what the system said; what was looked up before is then dropped."""
+    if Confirmation.objects.filter(pk=id, done_at=None).update(done_at=db_now(), told=dict(told)):
+        events.publish(DONE, f"change:{id}")

@@ -1,14 +1,16 @@
 """What looked-up records tell, as facts with their receipt."""
 
+import json
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from engine.answers import Fact, Receipt, one_line
+from engine.answers import LONGEST_FACT, Fact, Receipt, one_line
 from integrations.lookups import Found
 from integrations.providers.base import Order, Stock
 
 _MOST_ITEMS = 20
+_LONGEST_VALUE = 10_000
 _NOT_EXPECTED = {"shipped", "delivered", "cancelled"}
 
 
@@ -63,7 +65,16 @@ def facts_of(receipt: Receipt, /, **values: Any) -> list[Fact]:
 def _value(value: Any) -> Any:
     if hasattr(value, "isoformat"):
         return value.isoformat()
-    return one_line(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return _cut(value)
+    # JSON's lists and objects can't be cut to something that still means the same.
+    length = len(json.dumps(value, default=str)) if isinstance(value, list | dict) else 0
+    return value if length <= _LONGEST_VALUE else f"Too long to be told here: {length:,} characters."
+
+
+def _cut(text: str) -> str:
+    said = one_line(text)
+    return said if len(text) <= LONGEST_FACT else f"{said} … (cut: it has {len(text):,} characters)"
 
 
 def _text(value: Any) -> str:
@@ -72,7 +83,7 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(one_line(str(item)) for item in value[:_MOST_ITEMS])
+        return _cut(", ".join(one_line(str(item)) for item in value[:_MOST_ITEMS]))
     if isinstance(value, dict) and {"amount", "currency"} <= set(value):
         return f"{value['amount']} {value['currency']}".strip()
-    return one_line(str(value))
+    return _cut(str(value))

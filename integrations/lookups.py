@@ -41,6 +41,7 @@ _CACHE_VERSION = 1
 _LONGEST_ARGUMENTS = 4_000
 _AGAIN_STATUSES = {502, 503, 504}
 _LONGEST_PAUSE = 2.0
+_OPERATION_FRESH = 30.0
 
 
 class Unavailable(Exception):
@@ -125,7 +126,7 @@ def operation(connector_id: uuid.UUID, name: str, arguments: Mapping[str, str], 
         "operation",
         Operations,
         lambda source, told: source.call(name, json.loads(told)[2], ""),
-        fresh=30,
+        fresh=_OPERATION_FRESH,
         absent=5,
         stale=0,
         longest=_LONGEST_ARGUMENTS,
@@ -141,6 +142,11 @@ def forget(kind: Literal["order", "stock"], key: str) -> None:
     """Drop what is remembered of one order number or SKU, because it has changed."""
     of_name = {_ORDER.name: _ORDER, _STOCK.name: _STOCK}
     cache_delete(_cache_key(of_name[kind], key.strip()[: of_name[kind].longest]))
+
+
+def forget_operations(connector_id: uuid.UUID) -> None:
+    """Drop what operations of a connector have told: something was changed there."""
+    cache_set(_changed_key(connector_id), db_now(), _OPERATION_FRESH * 2)
 
 
 def _look_up(kind: _Kind, asked: str, deadline: float) -> Found[Any]:
@@ -252,7 +258,15 @@ def _age(entry: _Entry) -> float:
     return max(0.0, (db_now() - entry.fetched_at).total_seconds())
 
 
+def _changed_key(connector_id: uuid.UUID) -> str:
+    return f"lookup:{_CACHE_VERSION}:changed:{connector_id}"
+
+
 def _is_fresh(kind: _Kind, entry: _Entry) -> bool:
+    if kind.only is not None:
+        changed_at = cache_get(_changed_key(kind.only))
+        if changed_at is not None and entry.fetched_at <= changed_at:
+            return False
     return _age(entry) < (kind.absent if entry.value is None else kind.fresh)
 
 

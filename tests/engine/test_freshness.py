@@ -1,8 +1,12 @@
+from uuid import uuid4
+
 import pytest
 
 from engine import freshness
+from engine.models import Confirmation, Conversation
 from integrations import lookups
 from runtime.models import Event
+from tests.factories import ClientFactory, ConnectorFactory
 
 
 @pytest.fixture
@@ -27,3 +31,19 @@ def test_an_event_drops_what_was_looked_up_under_every_spelling(forgotten, type,
     freshness.forget(Event(type=type, subject=subject))
 
     assert forgotten == expected
+
+
+@pytest.mark.django_db
+def test_a_change_that_was_done_drops_what_it_was_told(forgotten, monkeypatch):
+    changed = []
+    monkeypatch.setattr(lookups, "forget_operations", changed.append)
+    row = Confirmation.objects.create(
+        id=uuid4(),
+        conversation=Conversation.objects.create(client=ClientFactory()),
+        connector=ConnectorFactory(),
+        arguments={"order_number": "r-1001"},
+    )
+    freshness.forget(Event(type="change.done", subject=f"change:{row.pk}"))
+
+    assert {("order", "r-1001"), ("order", "R-1001"), ("stock", "R-1001")} <= forgotten
+    assert changed == [row.connector_id]

@@ -1,14 +1,18 @@
 """Intents that look up what an administrator has defined of a system."""
 
+from uuid import uuid4
+
 import pytest
 
-from engine import attempts, orders
+from engine import attempts, confirmations, orders
 from engine.conversations import Customer
-from engine.models import Intent
+from engine.models import Confirmation, Conversation, Intent
 from engine.services import question_ask
-from integrations import endpoints
+from integrations import endpoints, lookups
 from integrations.models import Call, Connector
 from integrations.providers.endpoints import Endpoint
+from runtime import events
+from runtime.models import Event
 from tests.factories import ClientFactory, ExampleFactory, IntentFactory, SlotFactory
 from tests.integrations.providers.rest.definitions import READ, WRITE, config
 from tests.integrations.providers.sandboxed import connector_to
@@ -182,3 +186,18 @@ def test_a_look_up_never_sends_a_change(bot, connector):
     Connector.objects.filter(pk=connector.pk).update(config=config(change))
     assert ask(bot, "Berlin", after=question).state == "unavailable"
     assert Call.objects.count() == 0
+
+
+def test_what_was_looked_up_is_dropped_when_a_change_is_done_there(bot, connector, sandbox):
+    def looked_up():
+        return lookups.operation(connector.pk, "opening_hours", {"town": "Berlin"}, deadline=5).cache
+
+    assert [looked_up(), looked_up()] == ["miss", "hit"]
+    change = Confirmation.objects.create(
+        id=uuid4(), conversation=Conversation.objects.create(client=bot), connector=connector, operation="x", label="X"
+    )
+    confirmations.done(change.pk, {})
+    for event in Event.objects.all():
+        events.WORK.run(str(event.pk))
+
+    assert [looked_up(), looked_up()] == ["miss", "hit"]
