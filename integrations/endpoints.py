@@ -138,9 +138,17 @@ def endpoint_try(*, connector: Connector, endpoint: Endpoint, replaces: str, tol
     trial.config = {**connector.config, "endpoints": [*kept, endpoint.stored()]}
     try:
         check_endpoint(endpoint)
+        missing = [] if USES[endpoint.use].changes else _untold(endpoint, told)
+        if missing:
+            return Trial(f"Nothing was asked. Type what to ask for: {', '.join(missing)}.", is_good=False)
         return _write_down(trial, endpoint, told) if USES[endpoint.use].changes else _ask(trial, endpoint, told)
     except errors.ProviderError as err:
         return Trial(_failure(err), is_good=False)
+
+
+def _untold(endpoint: Endpoint, told: Mapping[str, str]) -> list[str]:
+    wanted = USES[endpoint.use].told or endpoint.arguments
+    return [name.replace("_", " ") for name in wanted if not told.get(name, "").strip()]
 
 
 def _ask(trial: Connector, endpoint: Endpoint, told: Mapping[str, str]) -> Trial:

@@ -74,6 +74,8 @@ class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class
         self._fill(self.instance.config, self.instance.lead_filter)
         if "operations" in self.fields:
             self.fields["operations"].choices = operation_choices(self.provider_class)  # type: ignore[attr-defined]
+            if issubclass(self.provider_class, LOOKED_UP):
+                self.fields["operations"].help_text = "Tick nothing where it is only asked, as for stock."
         if "base_url" in self.fields and not self.instance.base_url:
             self.initial.setdefault("base_url", self.provider_class.default_base_url)
         if "base_url" in self.fields and not self.provider_class.default_base_url:
@@ -90,7 +92,9 @@ class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class
         for name, value in config.items():
             self.initial.setdefault(f"{CONFIG}{name}", value)
         self.initial.setdefault("rules", read(lead_filter))
-        if not self.instance.created_at or self.instance._state.adding:
+        # Who connects a shop or an ERP may want its stock alone: nothing is written there that nobody has ticked.
+        writes_alone = not issubclass(self.provider_class, LOOKED_UP)
+        if self.instance._state.adding and writes_alone:
             self.initial.setdefault("operations", [key for key, _ in operation_choices(self.provider_class)])
 
     def clean_base_url(self) -> str:

@@ -62,6 +62,17 @@ def address_make(*, source: Source) -> Secret:
     return token
 
 
+def address_make_first(*, source: Source) -> Secret | None:
+    """Give a source its first address and return its token; None where it has one, also from another press just now."""
+    with transaction.atomic():
+        locked = Source.objects.select_for_update().get(pk=source.pk)
+        if locked.token_digest:
+            return None
+        token = address_make(source=locked)
+    source.refresh_from_db()
+    return token
+
+
 def secret_set(*, source: Source, secret: str = "") -> Secret:
     """Store what a source's vendor signs with; none given: one is made up. The one before works a while longer.
 

@@ -138,6 +138,10 @@ class EndpointPages:
             return HttpResponseNotAllowed(["POST"])
         connector = self._connector(request, pk)
         server = openapi.server(endpoints.document_of(connector) or {})
+        if server != request.POST.get("server"):
+            words = "Another description was uploaded meanwhile. Look at the address it names, then press again."
+            self._admin.say(request, words, is_good=False)
+            return HttpResponseRedirect(_at("pick", connector))
         try:
             endpoints.address_take(connector=connector, url=server)
         except errors.EgressDenied as err:

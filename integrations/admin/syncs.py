@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, JsonResponse
 from django.urls import URLPattern, path, reverse
@@ -33,6 +34,15 @@ def _is_backfilling(connector: Connector) -> bool:
 
 def _may_send(connector: Connector) -> bool:
     return connector.is_active and not is_paused(connector)
+
+
+class SyncList(ChangeList):
+    """Those that write leads; and others while something waits there, such as a confirmed change."""
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: list[str | None] | None = None) -> Any:
+        """Leave out who has nothing to do with leads: its page stays where its causes lead."""
+        busy = Q(waiting_count__gt=0) | Q(needs_you_count__gt=0)
+        return super().get_queryset(request, exclude_parameters).filter(~Q(operations=[]) | busy)
 
 
 @admin.register(Sync)
@@ -82,6 +92,10 @@ class SyncAdmin(PageAdmin):
         return rows.select_related("status").annotate(
             waiting_count=_count_of(State.WAITING), needs_you_count=_count_of(State.NEEDS_YOU)
         )
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        """Use the list of those that write leads."""
+        return SyncList
 
     def get_urls(self) -> list[URLPattern]:
         """Add the addresses of the figures and of the buttons of causes."""

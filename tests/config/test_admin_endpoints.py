@@ -5,7 +5,7 @@ import json
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from integrations import endpoints
+from integrations import endpoints, openapi
 from integrations.models import Call, Connector
 from integrations.providers.endpoints import Endpoint
 from integrations.providers.errors import Misconfigured
@@ -183,12 +183,36 @@ def test_the_descriptions_address_is_taken_if_the_key_belongs_there(admin_browse
         (f"{sandbox.url}/rest", ""),
     ]:
         upload(admin_browser, connector, json.dumps({**document, "servers": [{"url": url}]}).encode())
-        page = admin_browser.post(at(connector, "address/"), follow=True).content.decode()
+        page = admin_browser.post(at(connector, "address/"), {"server": url}, follow=True).content.decode()
         if said:
             assert Connector.objects.get(pk=connector.pk).base_url == connector.base_url
         else:
             assert Connector.objects.get(pk=connector.pk).base_url == url
         assert said in page or "169" in url
+
+
+def test_an_address_that_was_not_shown_is_not_taken(admin_browser, sandbox, connector):
+    document = json.loads(DOCUMENT.read_text())
+    upload(admin_browser, connector, json.dumps({**document, "servers": [{"url": f"{sandbox.url}/rest/v2"}]}).encode())
+    shown = {"server": f"{sandbox.url}/rest"}
+    page = admin_browser.post(at(connector, "address/"), shown, follow=True).content.decode()
+    assert "Another description was uploaded meanwhile" in page
+    assert Connector.objects.get(pk=connector.pk).base_url == connector.base_url
+
+
+def test_a_description_is_the_connectors_it_was_uploaded_for(admin_browser, sandbox, connector):
+    other = ConnectorFactory(provider="rest")
+    upload(admin_browser, connector)
+    upload(admin_browser, other, json.dumps({**json.loads(DOCUMENT.read_text()), "servers": []}).encode())
+    assert openapi.server(endpoints.document_of(connector)) != ""
+    assert openapi.server(endpoints.document_of(other)) == ""
+
+
+def test_nothing_is_asked_without_a_value_to_ask_for(admin_browser, sandbox, connector):
+    before = len(sandbox.requests())
+    page = admin_browser.post(at(connector, "new/?use=order"), posted(ORDER) | {"_try": "1"}).content.decode()
+    assert "Nothing was asked. Type what to ask for: number." in page
+    assert len(sandbox.requests()) == before
 
 
 def test_who_may_only_look_and_other_systems_have_no_such_pages(viewer_browser, admin_browser, connector):

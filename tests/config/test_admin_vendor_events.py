@@ -214,6 +214,24 @@ def test_who_may_only_look_sees_the_card_and_presses_nothing():
     assert "vendor-events" not in page_of(viewer("view_connector"), connector)
 
 
+def test_two_presses_at_once_make_one_address(admin_browser, monkeypatch):
+    connector = ConnectorFactory(provider="hubspot")
+    source_for, shown = sources.source_for, []
+
+    def other_presses_first(found):
+        monkeypatch.setattr(sources, "source_for", source_for)
+        source = source_for(found)
+        shown.append(make(admin_browser, connector).content.decode())
+        return source
+
+    monkeypatch.setattr(sources, "source_for", other_presses_first)
+    second = make(admin_browser, connector)
+
+    assert second.status_code == 302
+    source = Source.objects.get(connector=connector)
+    assert (sources.source_of(token_in(shown[0])), source.token_before) == (source, "")
+
+
 def test_only_a_post_makes_an_address(admin_browser):
     where = reverse("admin:webhooks_source_make", args=(ConnectorFactory().pk,))
     assert admin_browser.get(where).status_code == 405

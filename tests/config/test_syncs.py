@@ -85,7 +85,10 @@ class TestPage:
         odoo = ConnectorFactory(provider="odoo", operations=[])
         listed = admin_browser.get("/admin/integrations/sync/").context["cl"].result_list
         assert crm.pk in {row.pk for row in listed}
-        assert ("odoo" in syncs.writers()) == (odoo.pk in {row.pk for row in listed})
+        assert odoo.pk not in {row.pk for row in listed}
+        DeliveryFactory(connector=odoo, state="needs_you", operation="call", subject_kind="confirmation")
+        listed = admin_browser.get("/admin/integrations/sync/").context["cl"].result_list
+        assert odoo.pk in {row.pk for row in listed}, "what needs somebody is not hidden"
 
     def test_figures_are_counted(self, admin_browser: Client, crm: Connector):
         now = db_now()

@@ -186,10 +186,13 @@ class SourceAdmin(PageAdmin):
         if connector is None or speaks is None:
             raise Http404
         source = sources.source_for(connector)
-        if source.token_digest:
+        token = sources.address_make_first(source=source)
+        if token is None:
+            # Whoever pressed first was shown it: a second one now would leave them with an address that ends.
+            self.say(request, "It has an address already; it was shown to whoever made it.", is_good=False)
             return HttpResponseRedirect(reverse("admin:integrations_connector_change", args=(connector.pk,)))
         self.log_addition(request, source, "Made its address.")
-        return self._new_address(request, source)
+        return self._address_page(request, source, token, self._made_up(source))
 
     @button(
         "New address",
@@ -211,10 +214,12 @@ class SourceAdmin(PageAdmin):
         self.say(request, "The address and the secret from before are not taken any more.")
 
     def _new_address(self, request: HttpRequest, source: Source) -> HttpResponse:
-        speaks = event_source(source.connector) if source.connector else None
         token = sources.address_make(source=source)
-        made_up = sources.secret_set(source=source) if speaks and speaks.proof == "ours" else None
-        return self._address_page(request, source, token, made_up)
+        return self._address_page(request, source, token, self._made_up(source))
+
+    def _made_up(self, source: Source) -> Secret | None:
+        speaks = event_source(source.connector) if source.connector else None
+        return sources.secret_set(source=source) if speaks and speaks.proof == "ours" else None
 
     def _address_page(
         self, request: HttpRequest, source: Source, token: Secret, made_up: Secret | None = None
