@@ -43,7 +43,7 @@ class LeadsConfig(AppConfig):
         """Say how long leads and files of them are kept."""
         from leads.exports import jobs
         from leads.exports import services as exports
-        from leads.imports import services as imports
+        from leads.imports import files as imports
         from leads.retention import leads_prune
         from runtime import retention
 

@@ -3,7 +3,7 @@
 from django.contrib.admin.models import LogEntry
 
 from leads import erasures
-from leads.imports.jobs import forget_files
+from leads.imports.files import forget_files
 from leads.models import Import, Lead
 from runtime import personal
 from runtime.personal import Person

@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from gateway.models import Client
 from leads.admin.progress import import_progress
-from leads.imports import jobs, matching, reading, services
+from leads.imports import files, matching, reading, services
 from leads.models import Import
 from runtime.admin import RecordAdmin, button
 from runtime.display import ago, badge, counted
@@ -119,10 +119,10 @@ class ImportAdmin(RecordAdmin):
             "progress_address": reverse("admin:leads_import_progress", args=(record.pk,)),
             "match_address": reverse("admin:leads_import_match", args=(record.pk,)),
             "errors_address": reverse("admin:leads_import_errors", args=(record.pk,)),
-            "has_errors": record.refused and jobs.errors_of(record).exists(),
+            "has_errors": record.refused and files.errors_of(record).exists(),
             "may_press": self.has_press_permission(request, record),
         }
-        if record.state == State.DRAFT and jobs.path_of(record).exists():
+        if record.state == State.DRAFT and files.path_of(record).exists():
             context |= {
                 "columns": services.examples(record),
                 "targets": matching.TARGETS.items(),
@@ -136,7 +136,7 @@ class ImportAdmin(RecordAdmin):
         run = self._found(request, pk)
         if request.method != "POST" or not self.has_press_permission(request, run):
             raise PermissionDenied
-        if run.state != State.DRAFT or not jobs.path_of(run).exists():
+        if run.state != State.DRAFT or not files.path_of(run).exists():
             self.say(request, "This import was begun already; its columns stay as they are.", is_good=False)
             return HttpResponseRedirect(reverse("admin:leads_import_change", args=(pk,)))
         headers = [each["header"] for each in services.examples(run)]
@@ -164,7 +164,7 @@ class ImportAdmin(RecordAdmin):
     def errors_view(self, request: HttpRequest, pk: uuid.UUID) -> Any:
         """Send the rows that were not taken, each with its reason."""
         run = self._found(request, pk)
-        file = jobs.errors_of(run)
+        file = files.errors_of(run)
         if not self.has_press_permission(request, run):
             raise PermissionDenied
         if not file.exists():

@@ -1,13 +1,10 @@
 """Imports are worked off in batches, each with the note how far it came in one transaction: no row counts twice."""
 
 import csv
-import shutil
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
-from pathlib import Path
 
 import structlog
 from django.db import transaction
@@ -16,8 +13,7 @@ from django.db.models import F
 from leads import erasures
 from leads.capture import leads_capture
 from leads.exports.inert import inert
-from leads.exports.parts import folder as files_folder
-from leads.imports import matching, reading
+from leads.imports import files, matching, reading
 from leads.imports.matching import Read, Refused
 from leads.models import Activity, Consent, Import, Lead
 from leads.services import Capture, Submission
@@ -34,23 +30,6 @@ _LEASE = timedelta(seconds=60)
 
 class Stopped(Exception):
     """The import is not ours to go on with."""
-
-
-def folder() -> Path:
-    """Return where files that people brought lie."""
-    path = files_folder() / "imports"
-    path.mkdir(mode=0o700, exist_ok=True)
-    return path
-
-
-def path_of(run: Import) -> Path:
-    """Return where an import's file is."""
-    return folder() / f"{run.pk}{run.suffix}"
-
-
-def errors_of(run: Import) -> Path:
-    """Return where the rows are that couldn't be taken, each with its reason."""
-    return folder() / f"{run.pk}.errors.csv"
 
 
 def look(now: datetime, limit: int) -> jobs.Look:
@@ -83,12 +62,12 @@ def work(id: str) -> None:
 
 
 def _take(claimed: Import) -> None:
-    path = path_of(claimed)
+    path = files.path_of(claimed)
     rows = reading.rows(path)
     header = next(rows)
     for _ in islice(rows, claimed.rows_done):
         pass
-    with errors_of(claimed).open("a", encoding="utf-8", newline="") as errors:
+    with files.errors_of(claimed).open("a", encoding="utf-8", newline="") as errors:
         if errors.tell() == 0:
             csv.writer(errors).writerow([*map(inert, header), "why it was not taken"])
         while batch := list(islice(rows, BATCH)):
@@ -213,23 +192,6 @@ def _changes(activity: Activity) -> Iterator[tuple[str, tuple[object, object]]]:
     for name, pair in activity.changes.items():
         if isinstance(pair, list) and len(pair) == 2 and name != Activity.ALSO:
             yield name, (pair[0], pair[1])
-
-
-def forget_files(run: Import) -> None:
-    """Remove the files of an import."""
-    for path in (path_of(run), errors_of(run)):
-        with suppress(FileNotFoundError):
-            path.unlink()
-
-
-def keep(run: Import, upload: Iterator[bytes]) -> None:
-    """Put an uploaded file where the worker finds it."""
-    path = path_of(run)
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        for chunk in upload:
-            file.write(chunk)
-    shutil.move(part, path)
 
 
 WORK = jobs.Kind(KIND, look, run)

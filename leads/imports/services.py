@@ -1,14 +1,13 @@
 """Bringing leads from elsewhere: a file, matched, tried, taken, and taken back."""
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from pathlib import PurePath
 from typing import Any
 
 from django.db import transaction
 
 from gateway.models import Client, User
-from leads.imports import jobs, matching, reading
+from leads.imports import files, jobs, matching, reading
 from leads.imports.matching import Refused
 from leads.models import Import
 from runtime.clock import db_now
@@ -18,7 +17,6 @@ State = Import.State
 SUFFIXES = (".csv", ".txt", ".xlsx")
 _SHOWN = 5
 _TRIED = 200
-KEPT_DAYS = 30
 
 
 def import_create(*, file_name: str, upload: Iterable[bytes], person: User | None) -> Import:
@@ -29,12 +27,12 @@ def import_create(*, file_name: str, upload: Iterable[bytes], person: User | Non
     # Only what the file is, nothing of what it is called, decides about a path.
     known = ".xlsx" if suffix == ".xlsx" else ".csv"
     run = Import(file_name=PurePath(file_name).name[:120], suffix=known, person=person)
-    jobs.keep(run, iter(upload))
+    files.keep(run, iter(upload))
     try:
-        header, _ = reading.header_and(jobs.path_of(run), 1)
-        run.total = reading.counted(jobs.path_of(run))
+        header, _ = reading.header_and(files.path_of(run), 1)
+        run.total = reading.counted(files.path_of(run))
     except reading.NotASheet:
-        jobs.forget_files(run)
+        files.forget_files(run)
         raise
     run.matched = matching.guessed(header)
     run.save()
@@ -46,7 +44,7 @@ def preview(run: Import) -> dict[str, Any]:
 
     `{"rows": [{"lead": LeadData | None, "why": str}], "tried": int, "refused": int}`
     """
-    header, rows = reading.header_and(jobs.path_of(run), _TRIED)
+    header, rows = reading.header_and(files.path_of(run), _TRIED)
     shown: list[dict[str, Any]] = []
     refused = 0
     for row in rows:
@@ -63,7 +61,7 @@ def preview(run: Import) -> dict[str, Any]:
 
 def examples(run: Import) -> list[dict[str, Any]]:
     """Return each column with what it is and a value of it: `[{"header", "target", "example"}]`."""
-    header, rows = reading.header_and(jobs.path_of(run), _SHOWN)
+    header, rows = reading.header_and(files.path_of(run), _SHOWN)
     first = [reading.padded(row, len(header)) for row in rows]
     return [
         {
@@ -109,15 +107,3 @@ def _begin(run: Import, state: str) -> bool:
         if begun:
             wake(jobs.KIND, str(run.pk))
     return begun
-
-
-def imports_prune(*, days: int = KEPT_DAYS) -> int:
-    """Remove the files of old imports; returns how many imports."""
-    ended = Import.objects.exclude(state__in=[State.RUNNING, State.WAITING])
-    old = ended.filter(created_at__lt=db_now() - timedelta(days=days))
-    count = 0
-    for run in old.filter(has_files=True):
-        jobs.forget_files(run)
-        Import.objects.filter(pk=run.pk).update(has_files=False)
-        count += 1
-    return count

@@ -20,7 +20,7 @@ from leads.exports import columns as catalogue
 from leads.exports import jobs as exports
 from leads.exports import parts as export_parts
 from leads.exports import services as exporting
-from leads.imports import jobs, matching, reading, services
+from leads.imports import files, jobs, matching, reading, services
 from leads.models import Activity, Consent, Import, Lead, Reference
 from leads.services import ConsentGiven, LeadData
 from runtime import jobs as runtime_jobs
@@ -108,7 +108,7 @@ class TestTaking:
     def test_what_cannot_be_taken_ends_up_in_a_file_with_the_reason(self, client_row):
         run = taken(brought(PEOPLE + "nonsense,Carl,=1+1,yes,\n,,Nobody,yes,\n", client_row))
         assert (run.created, run.refused) == (2, 2)
-        rows = list(csv.DictReader(io.StringIO(jobs.errors_of(run).read_text(encoding="utf-8"))))
+        rows = list(csv.DictReader(io.StringIO(files.errors_of(run).read_text(encoding="utf-8"))))
         assert "e-mail address" in rows[0]["why it was not taken"]
         assert rows[0]["Company"] == "'=1+1"
         assert "at least one of" in rows[1]["why it was not taken"]
@@ -161,7 +161,7 @@ class TestTaking:
 
     def test_the_file_of_a_finished_import_is_not_kept(self, client_row):
         run = taken(brought(PEOPLE, client_row))
-        assert not jobs.path_of(run).exists()
+        assert not files.path_of(run).exists()
 
 
 @pytest.mark.db
@@ -205,7 +205,7 @@ class TestFiles:
     def test_what_is_no_sheet_is_said(self, data):
         with pytest.raises(reading.NotASheet):
             services.import_create(file_name="x.csv", upload=[data], person=None)
-        assert not list(jobs.folder().iterdir())
+        assert not list(files.folder().iterdir())
 
     @pytest.mark.parametrize(("name", "data"), [("x.xlsx", b"no archive"), ("x.exe", b"email\n"), ("x", b"email\n")])
     def test_what_it_is_not_is_said(self, name, data):
@@ -231,7 +231,7 @@ class TestFiles:
 
     def test_a_name_says_nothing_about_a_path(self):
         run = services.import_create(file_name="../../../etc/passwd.csv", upload=[b"email\n"], person=None)
-        assert jobs.path_of(run).parent == jobs.folder()
+        assert files.path_of(run).parent == files.folder()
         assert run.file_name == "passwd.csv"
 
 
@@ -341,7 +341,7 @@ class TestRoundTrip(TestCase):
         Lead.objects.all().delete()
         run = brought(file.read_bytes(), client, name=f"x.{format}")
         taken(run)
-        assert run.refused == 0, jobs.errors_of(run).read_text()
+        assert run.refused == 0, files.errors_of(run).read_text()
         assert [picture(lead) for lead in Lead.objects.order_by("email")] == before
 
     def test_a_file_of_several_sheets_is_restored_whole(self):
