@@ -202,7 +202,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["gateway.authentication.ClientAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["gateway.permissions.HasScope"],
     "DEFAULT_THROTTLE_CLASSES": ["gateway.throttling.ClientThrottle"],
-    "DEFAULT_PARSER_CLASSES": ["gateway.parsing.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["gateway.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "EXCEPTION_HANDLER": "gateway.problems.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "gateway.openapi.Schema",

@@ -1,14 +1,13 @@
 """How often somebody may be wrong about whose order it is, so that nobody finds one by trying."""
 
 import hashlib
-import sqlite3
 import uuid
 from collections.abc import Iterable
 
-import redis
 from django.core.cache import cache
 
 from integrations.lookups import Unavailable
+from runtime.cache import failures
 
 WINDOW_SECONDS = 3_600
 MOST_PER_CONVERSATION = 5
@@ -68,5 +67,5 @@ def _count(key: str, by: int) -> int:
         return cache.incr(key, by)
     except ValueError:  # It ran out between the two; the next try begins a new window.
         return 0
-    except (OSError, sqlite3.Error, redis.RedisError) as err:
+    except failures() as err:
         raise Unavailable("failed") from err

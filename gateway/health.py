@@ -5,8 +5,6 @@ import os
 import time
 from collections.abc import Callable
 
-import pika  # type: ignore[import-untyped]
-import redis
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
@@ -80,12 +78,17 @@ def _broker() -> str:
     url = settings.BROKER_URL
     if not url:
         return "Built in; none is needed."
+    # Only the client of the broker that is used is loaded: each takes megabytes in every process.
     if url.startswith("redis"):
+        import redis
+
         with redis.Redis.from_url(
             url, socket_timeout=_PATIENCE_SECONDS, socket_connect_timeout=_PATIENCE_SECONDS
         ) as link:
             link.ping()
         return "It answers."
+    import pika  # type: ignore[import-untyped]
+
     parameters = pika.URLParameters(url)
     parameters.socket_timeout = parameters.stack_timeout = parameters.blocked_connection_timeout = _PATIENCE_SECONDS
     parameters.connection_attempts = 1

@@ -3,34 +3,14 @@
 import json
 import math
 import re
-from collections.abc import Mapping
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
-from rest_framework.exceptions import ParseError, UnsupportedMediaType
-from rest_framework.parsers import BaseParser
+from rest_framework.exceptions import ParseError
 
 DEEPEST = 20
 
 # What a string must not hold although JSON can write it: NUL (no database takes it) and half a surrogate pair.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_ACCEPTED = re.compile(r"(application/([\w.+-]+\+)?json|text/plain)?", re.IGNORECASE)
-
-
-class StrictJSONParser(BaseParser):
-    """Parses JSON that means one thing only: no duplicate names, no NaN, no NUL, at most 20 levels.
-
-    Taken as `application/json`, `…+json`, `text/plain` (what `fetch` sends for a string body) or undeclared.
-    """
-
-    media_type = "application/json"
-
-    def parse(
-        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> Any:
-        _check_type(media_type or "")
-        request = (parser_context or {}).get("request")
-        # Through `body`, so that the raw bytes stay readable for the idempotency fingerprint.
-        return loads(request._request.body if request is not None else stream.read())
 
 
 def loads(body: bytes) -> Any:
@@ -50,16 +30,6 @@ def loads(body: bytes) -> Any:
     if has_escapes or text.count("{") + text.count("[") > DEEPEST:
         _check(value, DEEPEST, has_escapes)
     return value
-
-
-def _check_type(media_type: str) -> None:
-    essence, _, parameters = media_type.partition(";")
-    if not _ACCEPTED.fullmatch(essence.strip()):
-        detail = "Send JSON and say so: add the header `Content-Type: application/json`."
-        raise UnsupportedMediaType(essence[:80], detail=detail)
-    charset = re.search(r"charset=\"?([\w-]+)", parameters, re.IGNORECASE)
-    if charset and charset[1].lower() not in {"utf-8", "utf8", "us-ascii"}:
-        raise UnsupportedMediaType(media_type[:80], detail="Send JSON encoded as UTF-8.")
 
 
 def _decode(body: bytes) -> str:

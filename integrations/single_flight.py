@@ -1,30 +1,31 @@
 """Lets one of many that ask the same at the same time do the asking, across threads and processes."""
 
 import pickle
-import sqlite3
 import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
-import redis
 import structlog
 from django.core.cache import cache
+
+from runtime.cache import failures
 
 log = structlog.get_logger(__name__)
 
 _POLL_SECONDS = 0.02
 _FAILED_SECONDS = 5.0
-# The cache may be lost, full, or hold what an older version wrote: then everyone asks for themselves.
-_TROUBLE = (OSError, sqlite3.Error, redis.RedisError, pickle.PickleError, AttributeError, ImportError, EOFError)
-
-
 class OthersFailedError(Exception):
     """Whoever asked on our behalf got no answer."""
 
 
 class NoTimeError(Exception):
     """Whoever asks on our behalf is not back in time."""
+
+
+def _troubles() -> tuple[type[Exception], ...]:
+    # The cache may be lost, full, or hold what an older version wrote: then everyone asks for themselves.
+    return (*failures(), pickle.PickleError, AttributeError, ImportError, EOFError)
 
 
 def ask_once(key: str, ends_at: float, read: Callable[[], Any], ask: Callable[[], Any]) -> Any:
@@ -71,7 +72,7 @@ def cache_get(key: str) -> Any:
     """Return what the cache holds, or None; a cache in trouble holds nothing."""
     try:
         return cache.get(key)
-    except _TROUBLE as err:
+    except _troubles() as err:
         log.warning("cache.failed", error=type(err).__name__)
         return None
 
@@ -80,7 +81,7 @@ def cache_set(key: str, value: Any, seconds: float) -> None:
     """Keep a value, if the cache can."""
     try:
         cache.set(key, value, seconds)
-    except _TROUBLE as err:
+    except _troubles() as err:
         log.warning("cache.failed", error=type(err).__name__)
 
 
@@ -88,7 +89,7 @@ def cache_add(key: str, value: Any, seconds: float) -> bool:
     """Keep a value where there is none; True where it was kept, and where the cache is in trouble."""
     try:
         return bool(cache.add(key, value, seconds))
-    except _TROUBLE as err:
+    except _troubles() as err:
         log.warning("cache.failed", error=type(err).__name__)
         return True
 
@@ -97,5 +98,5 @@ def cache_delete(key: str) -> None:
     """Forget a value, if the cache can."""
     try:
         cache.delete(key)
-    except _TROUBLE as err:
+    except _troubles() as err:
         log.warning("cache.failed", error=type(err).__name__)

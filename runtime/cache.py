@@ -6,6 +6,7 @@ pays nothing for a counter.
 
 import pickle
 import sqlite3
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -20,6 +21,13 @@ _LIVE = "(expires IS NULL OR expires > :now)"
 # One write in so many also drops what has expired.
 _CULL_EVERY = 500
 _PATIENCE_SECONDS = 20.0
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """Return what a cache that doesn't work raises: `except failures()`."""
+    # Redis's client takes 5 MB: whoever hasn't loaded it can't be told of its troubles.
+    client = sys.modules.get("redis")
+    return (OSError, sqlite3.Error, *([client.RedisError] if client else []))
 
 
 class FileCache(BaseCache):
