@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import Q
-from django.urls import reverse
 
-from config.dashboard.needs import has_stopped, stopped_because
+from config.stops import has_stopped, stopped_because
 from gateway import mail
+from gateway.paths import page_of
 from integrations.causes import causes
 from integrations.models import Connector, ConnectorState, Delivery
 from runtime.clock import db_now
@@ -111,7 +111,10 @@ def _about(connector: Connector) -> str:
     if has_stopped(connector):
         waiting = Delivery.objects.filter(connector=connector, state=Delivery.State.WAITING).count()
         lines.insert(0, stopped_because(connector, waiting))
-    page = reverse("admin:integrations_connector_change", args=(connector.pk,))
     return "\n".join(
-        [mail.one_line(str(connector)), *(f"- {mail.one_line(line, 600)}" for line in lines), f"  {mail.site()}{page}"]
+        [
+            mail.one_line(str(connector)),
+            *(f"- {mail.one_line(line, 600)}" for line in lines),
+            f"  {mail.site()}{page_of(connector)}",
+        ]
     )

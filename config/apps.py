@@ -1,10 +1,14 @@
 """The config app, and the admin with our own site."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
+from django.contrib.admin import autodiscover
+from django.contrib.admin.apps import SimpleAdminConfig
+from django.contrib.admin.checks import check_admin_app, check_dependencies
 from django.core import checks
 
 
@@ -34,7 +38,17 @@ def _alert() -> str:
     return alert()
 
 
-class AdminConfig(DjangoAdminConfig):
-    """Django's admin, served by our own site."""
+class AdminConfig(SimpleAdminConfig):
+    """Django's admin, served by our own site; its pages are loaded with the addresses (config.urls)."""
 
     default_site = "config.admin_site.AdminSite"
+
+    def ready(self) -> None:
+        """Have the pages checked; they are loaded for it."""
+        checks.register(check_dependencies, checks.Tags.admin)
+        checks.register(_check_pages, checks.Tags.admin)
+
+
+def _check_pages(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    autodiscover()
+    return check_admin_app(app_configs, **kwargs)

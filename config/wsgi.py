@@ -15,5 +15,7 @@ try:
     from config.startup import refuse_or_continue  # needs the apps
 
     refuse_or_continue()
+    # Loads all pages now, for the first caller not to wait for them.
+    import config.urls  # noqa: F401
 except (SettingError, ImproperlyConfigured) as err:
     sys.exit(f"error: {err}")

@@ -9,12 +9,11 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
 from engine.answers import one_line
-from engine.catalogue import KnownIntent
 from engine.models import Confirmation, Conversation
 from engine.words import plain
 from integrations import outbox
@@ -25,6 +24,10 @@ from runtime import events
 from runtime.clock import db_now
 from runtime.ids import uuid7
 from runtime.wakeups import wake
+
+if TYPE_CHECKING:
+    # Workers do what was confirmed; they resolve nothing and can do without what that takes.
+    from engine.catalogue import KnownIntent
 
 KIND = "confirmation"
 DONE = "change.done"
@@ -63,7 +66,7 @@ def _bare(prompt: str) -> str:
     return " ".join(text.split())
 
 
-def question(intent: KnownIntent, arguments: Mapping[str, str]) -> str:
+def question(intent: "KnownIntent", arguments: Mapping[str, str]) -> str:
     """Return the question to be answered by yes or no: what is to be done, with which values."""
     what = intent.operation.label if intent.operation else intent.label
     return f"{_said(what, arguments)}. Shall I do that? Please answer yes or no."
@@ -76,18 +79,18 @@ def _said(what: str, arguments: Mapping[str, str]) -> str:
     return f"{one_line(what)}{': ' if said else ''}{said}"
 
 
-def asked(intent: KnownIntent, arguments: Mapping[str, str]) -> str:
+def asked(intent: "KnownIntent", arguments: Mapping[str, str]) -> str:
     """Return what a conversation keeps of a question: under which id it is done, and what it was about."""
     return f"{uuid7()} {_about(intent, arguments)}"
 
 
-def agreed_id(kept: str, intent: KnownIntent, arguments: Mapping[str, str]) -> uuid.UUID | None:
+def agreed_id(kept: str, intent: "KnownIntent", arguments: Mapping[str, str]) -> uuid.UUID | None:
     """Return the id of a question that a yes would answer; None where it was about something else, or none waits."""
     id, _, about = kept.partition(" ")
     return uuid.UUID(id) if about and about == _about(intent, arguments) else None
 
 
-def _about(intent: KnownIntent, arguments: Mapping[str, str]) -> str:
+def _about(intent: "KnownIntent", arguments: Mapping[str, str]) -> str:
     operation = intent.operation
     whole = [intent.id, str(operation.connector_id) if operation else "", operation.name if operation else ""]
     text = json.dumps([*whole, sorted(arguments.items())])
@@ -95,7 +98,7 @@ def _about(intent: KnownIntent, arguments: Mapping[str, str]) -> str:
 
 
 def confirmation_make(
-    *, id: uuid.UUID, conversation: Conversation, intent: KnownIntent, arguments: Mapping[str, str]
+    *, id: uuid.UUID, conversation: Conversation, intent: "KnownIntent", arguments: Mapping[str, str]
 ) -> Confirmation:
     """Note that somebody said yes, and put what is to be done into the outbox; a second yes finds the first."""
     operation = intent.operation

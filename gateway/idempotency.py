@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, cast
 
 from django.db import IntegrityError, OperationalError, connection
@@ -19,7 +18,6 @@ from gateway.models import Client, IdempotentResult
 from gateway.problems import Problem
 from runtime.clock import db_now
 
-KEPT = timedelta(hours=24)
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
 _WAIT_MS = 2000
 # PostgreSQL's lock_not_available.
@@ -61,7 +59,7 @@ class Attempt:
         with _short_lock_wait():
             if self.has_outdated:
                 # By its age again: a twin may have put a new one in its place since.
-                IdempotentResult.objects.filter(**names, created_at__lte=now - KEPT).delete()
+                IdempotentResult.objects.filter(**names, created_at__lte=now - IdempotentResult.KEPT).delete()
             try:
                 IdempotentResult.objects.create(
                     **names, fingerprint=self.fingerprint, status=status, result=result, created_at=now
@@ -82,7 +80,7 @@ def attempt(request: Request, route: str) -> Attempt:
         raise Problem(400, "idempotency_key_invalid", "The Idempotency-Key is not accepted.", detail)
     fingerprint = hashlib.sha256(request._request.body).hexdigest()
     stored = IdempotentResult.objects.filter(client=client, route=route, key=key).first()
-    if stored is None or stored.created_at <= db_now() - KEPT:
+    if stored is None or stored.created_at <= db_now() - IdempotentResult.KEPT:
         return Attempt(client, route, key, fingerprint, has_outdated=stored is not None)
     if stored.fingerprint != fingerprint:
         detail = "This Idempotency-Key was used with another body. Take a new key for each new request."

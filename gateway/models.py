@@ -1,6 +1,7 @@
 """Who may come in: people, clients, keys, sessions; and what they did: request log, idempotent results."""
 
 import secrets
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from auditlog.models import LogEntry
@@ -249,6 +250,8 @@ class IdempotentResult(models.Model):
 
     `result` holds ids and flags, never personal data: the answer is built again from the rows.
     """
+
+    KEPT = timedelta(hours=24)
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE)
     route = models.CharField(max_length=80)

@@ -1,5 +1,7 @@
 """Which addresses are for programs and which for people."""
 
+from django.db.models import Model
+
 _API = ("/v1/", "/mcp", "/oauth/token", "/oauth/revoke_token", "/oauth/introspect", "/healthz", "/readyz", "/metrics")
 _LOGGED = ("/v1/", "/mcp", "/oauth/token", "/oauth/revoke_token", "/oauth/introspect")
 
@@ -17,3 +19,11 @@ def is_admin(path: str) -> bool:
 def is_logged(path: str) -> bool:
     """Whether calls of this address belong into the request log."""
     return path.startswith(_LOGGED)
+
+
+def page_of(record: Model) -> str:
+    """Return the address of a record's page in the admin, for mail.
+
+    Not by `reverse`, which loads every page there is: a worker that mails would keep them for as long as it runs.
+    """
+    return f"/admin/{record._meta.app_label}/{record._meta.model_name}/{record.pk}/change/"

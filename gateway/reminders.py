@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import F, Q
-from django.urls import reverse
 
 from gateway import mail
 from gateway.models import Key
+from gateway.paths import page_of
 from runtime.clock import db_now
 from runtime.display import counted, relative
 
@@ -84,6 +84,5 @@ def _line(key: Key) -> str:
     name = f" “{mail.one_line(key.name)}”" if key.name else ""
     ends = f"{key.expires_at:%d %B %Y, %H:%M} UTC, {relative(key.expires_at - db_now())}"
     used = f"last call {relative(key.last_used_at - db_now())}" if key.last_used_at else "never used"
-    page = reverse("admin:gateway_client_change", args=(key.client_id,))
     client = mail.one_line(str(key.client))
-    return f"- {key.kind} key{name} ({key}) of {client}: ends {ends}; {used}.\n  {mail.site()}{page}"
+    return f"- {key.kind} key{name} ({key}) of {client}: ends {ends}; {used}.\n  {mail.site()}{page_of(key.client)}"

@@ -8,7 +8,7 @@ from django.db import transaction
 from oauth2_provider.generators import generate_client_secret
 from oauth2_provider.models import clear_expired
 
-from gateway import idempotency, key_cache, keys, reminders
+from gateway import key_cache, keys, reminders
 from gateway.models import Client, IdempotentResult, Key, RequestLog
 from gateway.scopes import DEFAULT_SCOPES
 from runtime import audit
@@ -156,7 +156,7 @@ def prune_request_log(*, days: int | None = None) -> int:
 
 def prune_idempotent_results() -> int:
     """Delete results of requests that nobody repeats any more; return how many rows went."""
-    return prune(IdempotentResult.objects.filter(created_at__lt=db_now() - idempotency.KEPT))
+    return prune(IdempotentResult.objects.filter(created_at__lt=db_now() - IdempotentResult.KEPT))
 
 
 def clear_tokens() -> str:

@@ -17,7 +17,7 @@ from integrations.connections import open_provider
 from integrations.models import Connector, ConnectorState
 from integrations.providers import errors
 from integrations.providers.base import Changes, ChangeSource
-from integrations.providers.registry import PROVIDERS, class_of, is_able, provider_class
+from integrations.providers.registry import class_of, is_able
 from integrations.services import NEEDS_REAUTH, connector_note, connector_pause
 from runtime import jobs
 from runtime.clock import db_now
@@ -92,8 +92,7 @@ def _heard_at(connector: Connector) -> datetime | None:
 
 def _asked() -> QuerySet[Connector]:
     """Return the connectors whose vendors are asked; one that rests or is switched off is not."""
-    able = [key for key in PROVIDERS if issubclass(provider_class(key), ChangeSource)]
-    working = Connector.objects.filter(is_active=True, provider__in=able, status__paused_at=None)
+    working = Connector.objects.filter(is_active=True, status__paused_at=None)
     return working.filter(Q(event_source=None) | Q(event_source__is_active=True))
 
 
@@ -126,7 +125,7 @@ class _Turn:
     def _ask(self) -> bool:
         """Return whether nothing is left to be told. Raises: errors.ProviderError."""
         provider = open_provider(self._connector, self._calls, may_call=self._may_call)
-        assert isinstance(provider, ChangeSource)  # noqa: S101 (for the type checker: `_asked` asked for it)
+        assert isinstance(provider, ChangeSource)  # noqa: S101 (for the type checker: `run` asked for it)
         cursor = self._mine.values_list("ask_cursor", flat=True).first()
         while cursor is not None:
             told = _checked(provider.since(cursor))

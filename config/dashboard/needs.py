@@ -12,10 +12,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from config.dashboard.connectors import Row
+from config.stops import ended, has_stopped, stopped_because
 from gateway.models import Key
 from integrations import signing_in
 from integrations.admin.causes import Link, Press, causes_shown
-from integrations.models import Connector, Delivery
+from integrations.models import Delivery
 from integrations.services import NEEDS_REAUTH
 from leads.models import Lead
 from runtime.clock import db_now
@@ -77,26 +78,6 @@ def _stop(row: Row) -> Cause:
     return Cause(stopped_because(connector, row.waiting), links, presses)
 
 
-def has_stopped(connector: Connector) -> bool:
-    """Tell whether a connector has paused itself."""
-    status = getattr(connector, "status", None)
-    return bool(connector.is_active and status and status.paused_at and status.pause_reason not in {"", "by_person"})
-
-
-def stopped_because(connector: Connector, waiting: int) -> str:
-    """Return why a connector has paused itself, what to do, and how many deliveries wait for it."""
-    reason = connector.status.pause_reason
-    if reason == NEEDS_REAUTH:
-        words = f"{connector} no longer accepts the stored key, so it is paused. Enter a new key and resume it."
-    elif reason == "endpoint_gone":
-        words = f"{connector} says its address is gone for good. Correct the base address and resume it."
-    else:
-        words = f"{connector} paused itself: {_ended(connector.status.last_failure or reason)}"
-    if not waiting:
-        return words
-    return f"{words} {counted(waiting, 'delivery waits', 'deliveries wait')} until then."
-
-
 def _overdue() -> list[Cause]:
     """Deliveries that nobody takes, though nothing holds them."""
     late = Delivery.objects.filter(state=Delivery.State.WAITING, due_at__lt=db_now() - _OVERDUE)
@@ -130,7 +111,7 @@ def _events() -> list[Cause]:
         address = _list("webhooks_inboundevent", state__exact="needs_you", source__id__exact=group["source"])
         events = counted(group["count"], "event")
         words = f"{events} from {group['called']} could not be read: {group['reason'] or 'no reason was given'}"
-        found.append(Cause(_ended(words), [Link(f"See the {events}", address)]))
+        found.append(Cause(ended(words), [Link(f"See the {events}", address)]))
     return found
 
 
@@ -186,7 +167,3 @@ def _duplicates() -> list[Cause]:
 def _list(name: str, **filters: Any) -> str:
     given = {key: str(value) for key, value in filters.items() if str(value)}
     return f"{reverse(f'admin:{name}_changelist')}?{urlencode(given)}"
-
-
-def _ended(words: str) -> str:
-    return words if words.endswith((".", "!", "?")) else f"{words}."

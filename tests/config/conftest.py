@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
+import config.urls  # noqa: F401 (loads the pages: tests go through all there are)
 from tests.factories import UserFactory
 
 

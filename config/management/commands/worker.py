@@ -15,6 +15,9 @@ from runtime.worker import work
 class Command(BaseCommand):
     """Runs one worker process until SIGTERM or SIGINT."""
 
+    # They load every page and every provider, to stay for as long as the worker runs. What may be wrong with an
+    # installation is asked below; with the program, by `manage.py check` and `up`.
+    requires_system_checks = ()
     help = "Do the durable work: deliveries, webhook events, periodic jobs."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
