@@ -28,7 +28,7 @@ class ConfigConfig(AppConfig):
         checks.register(check_settings)
         bell = None if settings.BROKER_URL else Doorbell(settings.DATA_DIR / "worker.bell")
         periodic.register("tell what needs somebody", timedelta(minutes=1), _alert, lease_seconds=120)
-        wakeups.use(wakeups.Wakeups(broker.build(), bell))
+        wakeups.use(lambda: wakeups.Wakeups(broker.build(), bell))
 
 
 def _alert() -> str:

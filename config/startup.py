@@ -7,7 +7,7 @@ from config.checks import check_settings
 from config.env import SettingError
 from gateway.models import Client
 from integrations.models import Connector, Credential
-from runtime import secrets
+from runtime import secrets, wakeups
 from webhooks.models import Source
 
 
@@ -19,6 +19,8 @@ def refuse_or_continue() -> None:
     for message in check_settings():
         if message.is_serious():
             raise SettingError(f"{message.msg} {message.hint or ''}".strip())
+    # Says what is wrong with a broker's address now, and not to the first caller.
+    wakeups.current()
     try:
         _check_encryption_key()
         if not settings.DEMO_MODE:

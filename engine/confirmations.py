@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     # Workers do what was confirmed; they resolve nothing and can do without what that takes.
     from engine.catalogue import KnownIntent
 
-KIND = "confirmation"
+KIND = Confirmation.KIND
 DONE = "change.done"
 ASKING = "?"
 """Where a conversation keeps which question waits for a yes; no slot can be named so, and no argument."""

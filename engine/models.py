@@ -150,6 +150,9 @@ class Confirmation(models.Model):
     when it was done.
     """
 
+    KIND = "confirmation"
+    """What deliveries call it."""
+
     id = models.UUIDField(primary_key=True, editable=False)
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="confirmations")
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="+")

@@ -15,6 +15,8 @@ log = structlog.get_logger(__name__)
 
 _POLL_SECONDS = 0.02
 _FAILED_SECONDS = 5.0
+
+
 class OthersFailedError(Exception):
     """Whoever asked on our behalf got no answer."""
 

@@ -24,12 +24,14 @@ class LeadsConfig(AppConfig):
         from leads.imports import jobs as imports
         from leads.models import ExportPlan
         from leads.survey import LeadSurvey
-        from runtime import audit, events, jobs, periodic, rotation
+        from runtime import audit, events, jobs, long_work, periodic, rotation
 
         kinds.register("lead", subjects.load, LeadSurvey(), subjects.namesakes)
         events.subscribe(vendor_consents.UNSUBSCRIBED, vendor_consents.on_unsubscribed)
         events.subscribe(vendor_consents.SUBSCRIBED, vendor_consents.on_subscribed)
         jobs.register(exports.WORK)
+        long_work.register(exports.KIND, "leads.exports.jobs:write")
+        long_work.register(imports.KIND, "leads.imports.jobs:work")
         jobs.register(erasures.WORK)
         jobs.register(imports.WORK)
         # A filter may hold what somebody typed to find a person.

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
@@ -92,6 +93,8 @@ class Kind:
 
 
 _kinds: dict[str, Kind] = {}
+_later: list[str] = []
+_loading = threading.Lock()
 
 
 def register(kind: Kind) -> None:
@@ -99,11 +102,23 @@ def register(kind: Kind) -> None:
     _kinds[kind.name] = kind
 
 
+def register_later(path: str) -> None:
+    """Make the kind that is at `module:name` known; loaded where kinds are asked for: in workers."""
+    _later.append(path)
+
+
 def kinds() -> list[Kind]:
     """Return every registered kind."""
+    with _loading:
+        while _later:
+            module, _, name = _later[-1].partition(":")
+            register(getattr(import_module(module), name))
+            _later.pop()
     return list(_kinds.values())
 
 
 def run(name: str, id: str) -> None:
     """Do what is due for one id of one kind."""
+    if name not in _kinds:
+        kinds()
     _kinds[name].run(id)

@@ -1,34 +1,73 @@
-"""Work that takes longer than a message may: it runs in a thread of its own, one piece at a time per process.
+"""Work that takes longer than a message may: it runs in a program of its own, one piece at a time per worker.
 
-The actor that a wake-up starts returns at once. The row's lease is renewed by the work itself; should the process die,
-the lease runs out and another takes the row up again.
+The actor that a wake-up starts returns at once. The row's lease is renewed by the work itself; should the program die,
+the lease runs out and another takes the row up again. In the worker itself a file of a million rows would leave what
+it took of memory behind, and would share one core with everything that is being sent.
 """
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 
 import structlog
-from django.db import close_old_connections, connection
+from django.conf import settings
 
 log = structlog.get_logger(__name__)
 
 _turn = threading.Lock()
+_program: subprocess.Popen[bytes] | None = None
+_works: dict[str, str] = {}
 
 
-def start(kind: str, id: str, work: Callable[[str], None]) -> bool:
-    """Do one piece of work in a thread; False where another is under way here: the clock comes back to it."""
+def register(kind: str, path: str) -> None:
+    """Say what does a kind of work: `path` is `module:function`, which takes an id."""
+    _works[kind] = path
+
+
+def carry_out(kind: str, id: str) -> None:
+    """Do one piece of work, in this program. Raises: KeyError for a kind that nobody registered."""
+    module, _, name = _works[kind].partition(":")
+    work: Callable[[str], None] = getattr(import_module(module), name)
+    work(id)
+
+
+def start(kind: str, id: str) -> bool:
+    """Have one piece of work done; False where another is under way here: the clock comes back to it."""
     if not _turn.acquire(blocking=False):
         return False
-    threading.Thread(target=_run, args=(kind, id, work), name=f"long-{kind}", daemon=True).start()
+    threading.Thread(target=_see_through, args=(kind, id), name=f"long-{kind}", daemon=True).start()
     return True
 
 
-def _run(kind: str, id: str, work: Callable[[str], None]) -> None:
+def stop(patience_seconds: float) -> None:
+    """Have the program leave off where it is, which it notes; it is waited for."""
+    program = _program
+    if program is not None:
+        program.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            program.wait(patience_seconds)
+
+
+def _see_through(kind: str, id: str) -> None:
+    global _program
+    # The tether is to this thread: it has to live as long as the program.
+    tether = [sys.executable, "-m", "config.tether", str(os.getpid())]
     try:
-        close_old_connections()
-        work(id)
+        _program = subprocess.Popen(  # noqa: S603 (the command is our own)
+            [*tether, *_command(kind, id)], cwd=settings.BASE_DIR, stdin=subprocess.DEVNULL
+        )
+        if code := _program.wait():
+            log.error("long_work.failed", kind=kind, id=id, code=code)
     except Exception:
         log.exception("long_work.failed", kind=kind, id=id)
     finally:
-        connection.close()
+        _program = None
         _turn.release()
+
+
+def _command(kind: str, id: str) -> list[str]:
+    return [sys.executable, str(settings.BASE_DIR / "manage.py"), "long_work", kind, id]

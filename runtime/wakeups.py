@@ -6,6 +6,8 @@ Without an external broker the hint is a ring at the worker's doorbell, which ne
 
 import threading
 import time
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import dramatiq
@@ -23,6 +25,7 @@ TIME_LIMIT_MS = 55_000
 _MOST_PENDING = 10_000
 # A broker that takes longer than this over one hint may stand still until its connection breaks.
 _PATIENCE_SECONDS = 1.0
+_making = threading.Lock()
 
 
 class _UnderWay:
@@ -132,20 +135,21 @@ class Wakeups:
                 self._sending_since = float("inf")
 
 
-_wakeups: Wakeups | None = None
+_make: Callable[[], Wakeups] | None = None
 
 
-def use(wakeups: Wakeups) -> None:
-    """Set the way hints go in this process; called once, when Django starts."""
-    global _wakeups
-    _wakeups = wakeups
+def use(make: Callable[[], Wakeups]) -> None:
+    """Say how hints go in this process, once, when Django starts; a broker's client is loaded by the first."""
+    global _make
+    _make = cache(make)
 
 
 def current() -> Wakeups:
     """Return the way hints go in this process."""
-    if _wakeups is None:
+    if _make is None:
         raise RuntimeError("Django has not been set up: no broker was chosen.")
-    return _wakeups
+    with _making:
+        return _make()
 
 
 def wake(kind: str, id: str) -> None:

@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.db import DatabaseError, close_old_connections, connection
 from dramatiq import Worker
 
-from runtime import jobs, periodic, wakeups
+from runtime import jobs, long_work, periodic, wakeups
 from runtime.clock import db_now
 from runtime.doorbell import Doorbell
 
@@ -29,6 +29,8 @@ _DUE_AT_ONCE = 500
 _ANNOUNCED_SECONDS = 1.0
 # How often an idle thread turns round; a message wakes it.
 _TURN_MS = 1000
+# How long a file that is being written may take to note how far it is.
+_FILE_PATIENCE_SECONDS = 3.0
 # Of glibc's <malloc.h>.
 _M_ARENA_MAX = -8
 
@@ -147,5 +149,6 @@ def work(threads: int, stopped: threading.Event, patience: timedelta = timedelta
     stopped.wait()
     jobs.stopping.set()
     clock.stop()
+    long_work.stop(_FILE_PATIENCE_SECONDS)
     worker.stop(timeout=int(patience.total_seconds() * 1000))
     log.info("worker.stopped")

@@ -9,7 +9,7 @@ from django.db import transaction
 from gateway.parsing import loads
 from runtime import events
 from runtime.clock import db_now
-from runtime.jobs import Look
+from runtime.jobs import Kind, Look
 from webhooks import reading, told
 from webhooks.models import InboundEvent
 
@@ -77,3 +77,6 @@ def _try_later(event: InboundEvent, error: str) -> None:
     InboundEvent.objects.settle(
         event, state=InboundEvent.State.WAITING, tries=tries, due_at=db_now() + pause, reason=reason
     )
+
+
+WORK = Kind(told.KIND, look, run)

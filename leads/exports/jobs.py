@@ -48,8 +48,8 @@ def look(now: datetime, limit: int) -> jobs.Look:
 
 
 def run(id: str) -> None:
-    """Have one export written, in a thread of its own: it may take minutes."""
-    long_work.start(KIND, id, write)
+    """Have one export written, by a program of its own: it may take minutes."""
+    long_work.start(KIND, id)
 
 
 def write(id: str) -> None:

@@ -37,8 +37,8 @@ def look(now: datetime, limit: int) -> jobs.Look:
 
 
 def run(id: str) -> None:
-    """Go on with one import in a thread of its own."""
-    long_work.start(KIND, id, work)
+    """Go on with one import in a program of its own."""
+    long_work.start(KIND, id)
 
 
 def work(id: str) -> None:

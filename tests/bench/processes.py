@@ -53,7 +53,7 @@ class Process:
 
     def rss(self) -> int:
         """Return the bytes of memory it and its children hold."""
-        return sum(_rss(pid) for pid in family(self.pid))
+        return sum(_memory(pid, "VmRSS") for pid in family(self.pid))
 
     def stop(self) -> None:
         """Ask it to stop; kill it where it doesn't."""
@@ -101,9 +101,14 @@ def _stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
-def _rss(pid: int) -> int:
+def peak(pid: int) -> int:
+    """Return the most bytes of memory a process has held."""
+    return _memory(pid, "VmHWM")
+
+
+def _memory(pid: int, kind: str) -> int:
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(f"{kind}:"):
                 return int(line.split()[1]) * 1024
     return 0

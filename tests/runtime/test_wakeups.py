@@ -1,6 +1,7 @@
 """Hints: dropped rather than waited for, and never two runs of the same at once in one process."""
 
 import threading
+from functools import cache
 
 import dramatiq
 import pytest
@@ -83,7 +84,7 @@ def test_the_bell_rings_after_the_commit_and_never_for_what_was_rolled_back(tmp_
     bell = Doorbell(tmp_path / "worker.bell")
     bell.listen()
     monkeypatch.setattr(
-        wakeups, "_wakeups", wakeups.Wakeups(StubBroker(middleware=[TimeLimit()]), Doorbell(bell._path))
+        wakeups, "_make", cache(lambda: wakeups.Wakeups(StubBroker(middleware=[TimeLimit()]), Doorbell(bell._path)))
     )
 
     with pytest.raises(dramatiq.DramatiqError), transaction.atomic():
