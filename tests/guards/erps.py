@@ -87,7 +87,7 @@ ODOO = [
         "an address that is no Odoo has not forgotten anybody",
         "odoo/test_leads.py::test_a_wrong_address_is_not_taken_for_an_odoo_that_knows_nobody",
         "odoo/api.py",
-        "raise (NoModel if NO_MODEL_SAID.fullmatch(message) else errors.Misconfigured)",
+        "raise (NoModel if _NO_MODEL_SAID.fullmatch(message) else errors.Misconfigured)",
         "raise (NoModel)",
     ),
     Off.by_one_change(

@@ -258,8 +258,8 @@ EVENTS = [
         "an order that was sent is told so once",
         "woocommerce/test_records.py::test_an_order_that_was_sent_is_told_so_once_however_often_it_changes_after",
         "woocommerce/events.py",
-        "type=reached, dedupe_id=since)",
-        'type=reached, dedupe_id=f"{first.dedupe_id}:reached")',
+        "return order_events(order, records.changed_at(body), digest, reached,",
+        'return order_events(order, records.changed_at(body), digest, f"{digest}:reached",',
     ),
     _off(
         "only a call that names a webhook and nothing else passes without a signature",
