@@ -41,7 +41,7 @@ class Child:
         """Start it, tied to this process: it ends when we end, however that happens."""
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603 (the commands are our own)
-            [sys.executable, "-m", "config.tether", str(os.getpid()), *self.command],
+            [sys.executable, "-m", "runtime.tether", str(os.getpid()), *self.command],
             env={**os.environ, **self.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -55,7 +55,7 @@ def stop(patience_seconds: float) -> None:
 def _see_through(kind: str, id: str) -> None:
     global _program
     # The tether is to this thread: it has to live as long as the program.
-    tether = [sys.executable, "-m", "config.tether", str(os.getpid())]
+    tether = [sys.executable, "-m", "runtime.tether", str(os.getpid())]
     try:
         _program = subprocess.Popen(  # noqa: S603 (the command is our own)
             [*tether, *_command(kind, id)], cwd=settings.BASE_DIR, stdin=subprocess.DEVNULL

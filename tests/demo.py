@@ -133,7 +133,7 @@ class DemoServer:
         self.output = []
         self._process = subprocess.Popen(
             # It ends with the tests also where those are killed.
-            [sys.executable, "-m", "config.tether", str(os.getpid()), sys.executable, *self.command],
+            [sys.executable, "-m", "runtime.tether", str(os.getpid()), sys.executable, *self.command],
             cwd=ROOT,
             env=self.environment,
             stdin=subprocess.DEVNULL,

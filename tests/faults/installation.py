@@ -136,7 +136,7 @@ class Installation(DemoServer):
 
     def another_worker(self) -> int:
         """Start one more worker beside the supervisor's; returns its number."""
-        tethered = [sys.executable, "-m", "config.tether", str(os.getpid())]
+        tethered = [sys.executable, "-m", "runtime.tether", str(os.getpid())]
         command = [*tethered, sys.executable, "manage.py", "worker", "--demo"]
         with (self.data_dir / "others.log").open("ab") as log:
             process = subprocess.Popen(

@@ -1,6 +1,6 @@
 """Runs a program that ends with whoever started it, even if that one is killed (Linux; elsewhere it just runs it).
 
-python -m config.tether STARTER PROGRAM [ARGUMENT …]
+python -m runtime.tether STARTER PROGRAM [ARGUMENT …]
 """
 
 import ctypes
