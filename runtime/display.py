@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from runtime.clock import db_now
 
@@ -43,6 +43,9 @@ TONES: dict[str, Tone] = {
 """What each state means for a person who skims a page; a state that is not here is calm."""
 
 _SYMBOLS: dict[Tone, str] = {"good": "✓", "busy": "↻", "calm": "·", "warn": "‖", "bad": "!"}
+# Up to here a text is shown whole; of a longer one its beginning. Between them is room, so that folding always saves.
+_SHORT_CHARACTERS, _SHORT_LINES = 400, 8
+_BEGINNING_CHARACTERS, _BEGINNING_LINES = 240, 4
 _UNITS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 
 
@@ -114,6 +117,35 @@ def body(text: str) -> SafeString:
     with suppress(ValueError):  # not JSON: shown as it is
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     return format_html('<pre class="sb-body" dir="auto" tabindex="0">{}</pre>', text)
+
+
+def folded(text: object) -> SafeString:
+    """Return a text in its lines, everything escaped; a long one as its beginning, which opens the whole."""
+    whole = str(text)
+    if len(whole) <= _SHORT_CHARACTERS and len(whole.splitlines()) <= _SHORT_LINES:
+        return _in_lines(whole)
+    return format_html(
+        '<details class="sb-folded"><summary><span class="sb-beginning">{}… </span>'
+        '<span class="sb-more">all {}</span></summary><div dir="auto">{}</div></details>',
+        _in_lines(_beginning(whole)),
+        counted(len(whole), "character"),
+        _in_lines(whole),
+    )
+
+
+def _in_lines(text: str) -> SafeString:
+    # Not the template filter: workers speak in these words, too, and have no use for templates.
+    return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in text.splitlines()))
+
+
+def _beginning(text: str) -> str:
+    start = "\n".join(text.splitlines()[:_BEGINNING_LINES])
+    if len(start) <= _BEGINNING_CHARACTERS:
+        return start.rstrip()
+    start = start[:_BEGINNING_CHARACTERS]
+    # Between words where there are some: languages without spaces and long tokens are cut anywhere.
+    at_a_space = start.rfind(" ", _BEGINNING_CHARACTERS - 40)
+    return start[: at_a_space if at_a_space > 0 else None].rstrip()
 
 
 def line(points: Sequence[float], label: str) -> SafeString:

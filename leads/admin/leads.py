@@ -176,6 +176,7 @@ class LeadAdmin(ConsentPages, ErasePage, MergePages, RecordAdmin):
         """The lead's story, consents and whereabouts."""
         return {
             "lead": record,
+            "attributes": list(record.attributes.items()),
             "story": story(record),
             "links": self._ways(request, record),
             "consents": newest(record),

@@ -9,7 +9,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import escape
 
+from leads.models import Lead
 from tests.config.admin_rows import HOSTILE, MARK, hostile_rows
 
 pytestmark = pytest.mark.django_db
@@ -165,6 +167,44 @@ class TestEveryModel:
 
         client.force_login(UserFactory(is_superuser=False))
         assert client.get(address(model, "changelist")).status_code == 403
+
+
+class Unfolded(HTMLParser):
+    """Collects what a page shows before anything is opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown = ""
+        self._open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in {"details", "summary", "script", "style"}:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._open:
+            self._open.remove(tag)
+
+    def handle_data(self, data: str) -> None:
+        if not self._open or self._open == ["details", "summary"]:
+            self.shown += data
+
+
+def test_a_lead_with_long_texts_stays_short_and_inert(admin_browser: Client):
+    lead = next(row for row in hostile_rows() if isinstance(row, Lead))
+    text = f"{HOSTILE} " * 150
+    lead.attributes = {f"attribute {number}": text for number in range(50)}
+    lead.save()
+    lead.consents.update(wording=text)
+    lead.activities.update(message=text, changes={"message": [text, text]})
+    for where in (address(Lead, "change", lead.pk), reverse("admin:leads_lead_consents", args=[lead.pk])):
+        page = admin_browser.get(where).content.decode()
+        assert_inert(page)
+        assert escape(text) in page
+        parser = Unfolded()
+        parser.feed(page)
+        assert 3 < parser.shown.count(MARK) < text.count(MARK)
+        assert "attribute 49" not in parser.shown
 
 
 PRESSES = [

@@ -1,5 +1,6 @@
 """How pages show times, states and bodies."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -92,3 +93,25 @@ def test_pairs_are_an_object():
 def test_pairs_that_cannot_be_read_are_named(text: str, words: str):
     with pytest.raises(ValidationError, match=words):
         PairsField().clean(text)
+
+
+class TestFolding:
+    @pytest.mark.parametrize("text", ["", "Is it\nback?", "x" * 400, "\n".join("12345678")])
+    def test_a_short_text_is_whole(self, text: str):
+        assert "<details" not in display.folded(text)
+
+    @pytest.mark.parametrize("text", ["word " * 1600, "x" * 8000, "\n" * 60, "line\n" * 60, "🎉" * 401, 10**500])
+    def test_a_long_one_shows_its_beginning_and_keeps_the_rest(self, text: object):
+        summary, _, rest = display.folded(text).partition("</summary>")
+        assert len(re.sub("<[^>]*>", "", summary)) < 300
+        assert summary.count("<br>") < 4
+        assert "<br>".join(str(text).splitlines()) in rest
+
+    def test_it_is_cut_between_words(self):
+        assert '<summary><span class="sb-beginning">' + "word " * 47 + "word… " in display.folded("word " * 1600)
+
+    @pytest.mark.parametrize("times", [1, 400])
+    def test_whatever_its_length_it_is_escaped(self, times: int):
+        shown = display.folded("<script>alert(1)</script>" * times)
+        assert "<script" not in shown
+        assert shown.count("&lt;script&gt;") >= times
