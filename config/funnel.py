@@ -78,8 +78,10 @@ def funnel(first: date, last: date, by: str) -> list[Row]:
 
 
 def total(rows: Sequence[Row]) -> Row:
-    """Return the sum of rows."""
-    sums = {name: sum(getattr(row, name) or 0 for row in rows) for name in STEPS}
+    """Return the sum of rows; what isn't known of each isn't known of all."""
+    sums: dict[str, int | None] = {name: sum(getattr(row, name) or 0 for row in rows) for name in STEPS}
+    if any(row.questions is None for row in rows):
+        sums["questions"] = None
     return Row("all", **sums)
 
 

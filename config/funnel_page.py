@@ -35,6 +35,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "steps": list(STEPS.values()),
         "bars": _bars(everything, knows_questions=by in ("day", "client")),
         "by": by,
+        "by_words": BY[by],
         "choices": BY.items(),
         "first": first.isoformat(),
         "last": last.isoformat(),

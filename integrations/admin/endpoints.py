@@ -127,6 +127,7 @@ class EndpointPages:
             "rows": rows,
             "search": search,
             "count": len(found),
+            "back": _at("list", connector),
             "server": "" if server.rstrip("/") == connector.base_url.rstrip("/") else server,
             "address_action": _at("address", connector),
         }
@@ -244,6 +245,7 @@ class EndpointPages:
         self, request: HttpRequest, template: str, connector: Connector, title: str, context: Mapping[str, Any]
     ) -> HttpResponse:
         request.current_app = self._admin.admin_site.name
+        request.page_title = f"{connector}: {title}"  # type: ignore[attr-defined] # for the header
         change = reverse("admin:integrations_connector_change", args=(connector.pk,))
         shared = {
             **self._admin.admin_site.each_context(request),

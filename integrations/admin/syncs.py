@@ -20,7 +20,7 @@ from integrations.admin.connectors import PauseFilter, connector_standing, conne
 from integrations.admin.subjects import sweep_said
 from integrations.models import Connector, ConnectorState, Delivery, Sync
 from integrations.pace import PACE_FIELDS, PaceForm
-from runtime.admin import PageAdmin, button
+from runtime.admin import PageAdmin, PageList, button
 from runtime.clock import db_now
 from runtime.display import ago, badge_parts, counted, exact, relative
 
@@ -36,7 +36,7 @@ def _may_send(connector: Connector) -> bool:
     return connector.is_active and not is_paused(connector)
 
 
-class SyncList(ChangeList):
+class SyncList(PageList):
     """Those that write leads; and others while something waits there, such as a confirmed change."""
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: list[str | None] | None = None) -> Any:

@@ -123,7 +123,7 @@ def read(cells: Mapping[str, str], matched: Mapping[str, str], *, wording: str) 
         elif target == "attribute":
             attributes[header.removeprefix(ATTRIBUTE)] = value
         elif target == "consent":
-            consents.append(_consent(header.removeprefix(CONSENT), value, wording))
+            consents.append(_consent(header, value, wording))
     body |= {"source": source} if source else {}
     body |= {"attributes": attributes} if attributes else {}
     try:
@@ -158,15 +158,15 @@ def _object(value: str) -> dict[str, Any]:
     return found
 
 
-def _consent(purpose: str, value: str, wording: str) -> ConsentGiven:
-    name = re.sub(r"\W+", "_", purpose.strip().lower()).strip("_")
+def _consent(header: str, value: str, wording: str) -> ConsentGiven:
+    name = re.sub(r"\W+", "_", header.removeprefix(CONSENT).strip().lower()).strip("_")
     if not _PURPOSE.fullmatch(name):
-        raise Refused(f"{purpose[:60]}: A purpose has letters, digits and _, such as email_marketing.")
+        raise Refused(f"{header[:60]}: A purpose has letters, digits and _, such as email_marketing.")
     said = value.strip().lower()
     if said in _GRANTED:
         granted, is_confirmed = _GRANTED[said]
     elif said in _YES | _NO:
         granted, is_confirmed = said in _YES, True
     else:
-        raise Refused(f"{purpose[:60]}: Write granted or withdrawn, yes or no.")
+        raise Refused(f"{header[:60]}: Write granted or withdrawn, yes or no.")
     return ConsentGiven(name, granted, wording=wording, version="import", is_confirmed=is_confirmed)

@@ -1,6 +1,7 @@
 """Endpoints in the admin: picked from a description, tried, stored; for those who may change connectors."""
 
 import json
+import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -59,6 +60,8 @@ def test_a_description_is_uploaded_searched_and_picked_from(admin_browser, conne
     page = admin_browser.get(at(connector, "pick/?q=order")).content.decode()
     assert "Get an order" in page
     assert "Create a contact" not in page
+    assert f'href="{at(connector)}"' in page
+    assert re.search(f"<h1[^>]*>.*{connector}: Pick an operation.*</h1>", page, re.DOTALL)
     page = admin_browser.get(at(connector, "new/?operation=GET+/v1/orders/{orderNumber}")).content.decode()
     assert 'value="/v1/orders/{number}"' in page
     assert 'value="customer.email"' in page

@@ -73,6 +73,7 @@ def test_every_grouping_has_the_same_sum(march):
 
 def test_a_question_is_not_counted_where_its_page_is_not_known(march):
     assert {row.questions for row in funnel(date(2026, 3, 1), date(2026, 3, 3), "channel")} == {None}
+    assert total(funnel(date(2026, 3, 1), date(2026, 3, 3), "channel")).questions is None
     by_client = {row.label: row.questions for row in funnel(date(2026, 3, 1), date(2026, 3, 3), "client")}
     assert by_client == {"Website bot": 2, "=Evil bot": 1}
 
@@ -112,6 +113,7 @@ class TestPage:
         rows = list(csv.DictReader(io.StringIO(sheet)))
         assert {row["chatbot"] for row in rows} == {"Website bot", "'=Evil bot"}
         assert sum(int(row["captures"]) for row in rows) == page.context["total"].captured == 5
+        assert '<th scope="col">chatbot</th>' in page.content.decode()
 
     @pytest.mark.parametrize(
         "query",

@@ -83,7 +83,9 @@ class TestPage:
 
     def test_only_connectors_that_write_leads_are_listed(self, admin_browser: Client, crm: Connector):
         odoo = ConnectorFactory(provider="odoo", operations=[])
-        listed = admin_browser.get("/admin/integrations/sync/").context["cl"].result_list
+        page = admin_browser.get("/admin/integrations/sync/")
+        assert "Show all" not in page.content.decode(), "nothing was narrowed"
+        listed = page.context["cl"].result_list
         assert crm.pk in {row.pk for row in listed}
         assert odoo.pk not in {row.pk for row in listed}
         DeliveryFactory(connector=odoo, state="needs_you", operation="call", subject_kind="confirmation")

@@ -106,12 +106,13 @@ class TestTaking:
         assert told == {("CRM", "anna@example.com"), ("Letters", "anna@example.com")}
 
     def test_what_cannot_be_taken_ends_up_in_a_file_with_the_reason(self, client_row):
-        run = taken(brought(PEOPLE + "nonsense,Carl,=1+1,yes,\n,,Nobody,yes,\n", client_row))
-        assert (run.created, run.refused) == (2, 2)
+        run = taken(brought(PEOPLE + "nonsense,Carl,=1+1,yes,\n,,Nobody,yes,\nd@e.fr,,,so,\n", client_row))
+        assert (run.created, run.refused) == (2, 3)
         rows = list(csv.DictReader(io.StringIO(files.errors_of(run).read_text(encoding="utf-8"))))
         assert "e-mail address" in rows[0]["why it was not taken"]
         assert rows[0]["Company"] == "'=1+1"
         assert "at least one of" in rows[1]["why it was not taken"]
+        assert rows[2]["why it was not taken"].startswith("consent.news: ")
 
     @pytest.mark.parametrize("cell", ["A\x00B", "\x00", "\ufffe", "\u202e", "x" * 10_000, "<script>alert(1)</script>"])
     def test_a_hostile_cell_stops_no_other_row(self, client_row, cell):
