@@ -79,10 +79,9 @@ def funnel(first: date, last: date, by: str) -> list[Row]:
 
 def total(rows: Sequence[Row]) -> Row:
     """Return the sum of rows; what isn't known of each isn't known of all."""
-    sums: dict[str, int | None] = {name: sum(getattr(row, name) or 0 for row in rows) for name in STEPS}
-    if any(row.questions is None for row in rows):
-        sums["questions"] = None
-    return Row("all", **sums)
+    sums = {name: sum(getattr(row, name) for row in rows) for name in STEPS if name != "questions"}
+    asked = [row.questions for row in rows if row.questions is not None]
+    return Row("all", questions=sum(asked) if len(asked) == len(rows) else None, **sums)
 
 
 def _became(people: QuerySet[Lead]) -> dict[str, QuerySet[Lead]]:
