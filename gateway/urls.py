@@ -17,5 +17,6 @@ urlpatterns = [
     path("v1/openapi.json", pages.openapi, name="openapi"),
     path("docs/", pages.ApiDocs.as_view(), name="docs"),
     path("docs/redoc/", pages.ApiReference.as_view(), name="redoc"),
+    path("docs/redoc.js", pages.redoc_script, name="redoc-script"),
     path("docs/problems", pages.problem_list, name="problems"),
 ]

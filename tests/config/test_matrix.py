@@ -122,6 +122,7 @@ OTHERS = {
     "demo/<str:name>": "a page, in the demo",
     "docs/": "a page",
     "docs/redoc/": "a page",
+    "docs/redoc.js": "a page's script",
     "docs/problems": "a page",
     "admin/": "people: tests.config.test_admin",
 }

@@ -108,6 +108,13 @@ def test_what_takes_an_idempotency_key_says_so(operations):
     assert "409" not in operations["POST /v1/query"]["responses"]
 
 
+def test_the_reference_s_script_names_no_logo_elsewhere():
+    script = Client().get("/docs/redoc.js")
+    assert script["Content-Type"] == "text/javascript; charset=utf-8"
+    assert b"redocly logo" in script.content
+    assert b"cdn.redoc" not in script.content
+
+
 @pytest.mark.parametrize("address", ["/docs/", "/docs/redoc/"])
 def test_the_pages_need_nothing_from_elsewhere(address):
     page = Client().get(address)
