@@ -174,7 +174,7 @@ class _CounterClient(_RedisClient):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._seen: set[Any] = set()
+        self._seen: dict[Any, Any] = {}
 
     def add(self, key: Any, value: Any, timeout: Any) -> bool:
         if key in self._seen:
@@ -182,16 +182,18 @@ class _CounterClient(_RedisClient):
         if len(self._seen) >= self._MOST_SEEN:
             self._seen.clear()
         is_new = super().add(key, value, timeout)
-        self._seen.add(key)
+        self._seen[key] = timeout
         return is_new
 
     def incr(self, key: Any, delta: int) -> int:
         try:
             return super().incr(key, delta)
         except ValueError:
-            # The server lost it: the next `add` makes it anew.
-            self._seen.discard(key)
-            raise
+            # The server lost what was seen there.
+            if key not in self._seen:
+                raise
+            is_new = super().add(key, delta, self._seen[key])
+            return delta if is_new else super().incr(key, delta)
 
 
 class RedisCounters(RedisCache):
