@@ -64,6 +64,10 @@ class Clock(threading.Thread):
                 log.warning("clock.database_unavailable", error=type(err).__name__)
                 connection.close()
                 self._stopped.wait(_LONGEST_SLEEP_SECONDS)
+            except Exception:
+                # Whatever one kind of work trips over: without a clock nothing would be found any more.
+                log.exception("clock.failed")
+                self._stopped.wait(_LONGEST_SLEEP_SECONDS)
 
     def _announce_due(self) -> float:
         """Announce what is due; returns the seconds to the next look."""
@@ -135,6 +139,8 @@ def _keep_one_heap() -> None:
 def work(threads: int, stopped: threading.Event, patience: timedelta = timedelta(seconds=8)) -> None:
     """Do due work with `threads` threads until `stopped` is set; then finish what is in hand within `patience`."""
     _keep_one_heap()
+    # Here, where it ends the program in words, and not in the clock's thread.
+    jobs.kinds()
     periodic.ensure_rows()
     hints = wakeups.current()
     broker = hints.actor.broker
@@ -149,6 +155,7 @@ def work(threads: int, stopped: threading.Event, patience: timedelta = timedelta
     stopped.wait()
     jobs.stopping.set()
     clock.stop()
+    stops_at = time.monotonic() + patience.total_seconds()
     long_work.stop(_FILE_PATIENCE_SECONDS)
-    worker.stop(timeout=int(patience.total_seconds() * 1000))
+    worker.stop(timeout=max(0, int((stops_at - time.monotonic()) * 1000)))
     log.info("worker.stopped")

@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 
 from leads.exports import jobs as exports
 from leads.imports import jobs as imports
-from runtime import long_work
+from runtime import jobs, long_work
 from tests.demo import ROOT, wait_for
 
 UNTIL_TOLD = """
@@ -43,6 +44,30 @@ def test_one_piece_at_a_time_which_a_worker_that_ends_lets_stop_where_it_is(file
     long_work.stop(10)
     assert told.exists()
     wait_for(lambda: long_work.start("export", "3"), "the next piece is taken")
+
+
+def test_work_whose_program_fails_rests_longer_each_time(tmp_path, monkeypatch):
+    """A program that dies before it has claimed its work leaves it due: the clock would start it every second."""
+    runs, now = tmp_path / "runs", [1000.0]
+    code = "import pathlib, sys; pathlib.Path(sys.argv[1]).open('a').write('x'); sys.exit(1)"
+    monkeypatch.setattr(long_work, "_command", lambda kind, id: [sys.executable, "-c", code, str(runs)])
+    monkeypatch.setattr(long_work, "_failures", failures := long_work._Failures())
+    monkeypatch.setattr(long_work.time, "monotonic", lambda: now[0])
+
+    for number, rest in enumerate([10, 20, 40], start=1):
+        wait_for(lambda: long_work.start("export", "1"), "it is tried")
+        wait_for(lambda: failures.rests("export", "1"), "it rests")
+        assert runs.read_text() == "x" * number
+        now[0] += rest - 1
+        assert not long_work.start("export", "1")
+        now[0] += 1
+    wait_for(lambda: not long_work._turn.locked(), "the program has ended")
+
+
+def test_a_worker_that_stops_starts_nothing(files, monkeypatch):
+    monkeypatch.setattr(jobs, "stopping", threading.Event())
+    jobs.stopping.set()
+    assert not long_work.start("export", "1")
 
 
 WORKER = """
