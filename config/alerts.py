@@ -20,6 +20,7 @@ from runtime.display import counted
 
 # What nobody has mended is told again so often.
 _AGAIN = timedelta(days=1)
+_NOTHING = "Nothing new needs anybody."
 LEASE = timedelta(minutes=2)
 """Longer than a mail server may take: whoever is killed while sending is followed by another soon after."""
 
@@ -35,7 +36,10 @@ def alert() -> str:
     readers = mail.people_who_may("integrations.change_connector")
     if not readers:
         return "Nobody who may change connectors has an e-mail address."
-    claimed = [state for state, now_wrong in _troubled() if _is_news(state, now_wrong) and _claim(state)]
+    until = db_now() + LEASE
+    claimed = [state for state, now_wrong in _troubled() if _is_news(state, now_wrong) and _claim(state, until)]
+    if not claimed:
+        return _NOTHING
     try:
         # Asked once more: another may have told of it between our look and our claim.
         due = [(state, wrong) for state, wrong in _troubled(claimed) if _is_news(state, wrong)]
@@ -43,11 +47,11 @@ def alert() -> str:
             _send([state for state, _ in due], readers)
             _note(due)
     except Exception:
-        _release(claimed)
+        _release(claimed, until)
         raise
-    _release(claimed)
+    _release(claimed, until)
     if not due:
-        return "Nothing new needs anybody."
+        return _NOTHING
     told = counted(len(readers), "person", "people")
     return f"{told} told of {counted(len(due), 'connector')}"
 
@@ -83,14 +87,15 @@ def _lately(state: ConnectorState, now: datetime) -> dict[str, str]:
     return {cause: at for cause, at in told.items() if datetime.fromisoformat(at) > now - _AGAIN}
 
 
-def _claim(state: ConnectorState) -> bool:
-    now = db_now()
-    free = Q(alerting_until=None) | Q(alerting_until__lte=now)
-    return bool(ConnectorState.objects.filter(free, pk=state.pk).update(alerting_until=now + LEASE))
+def _claim(state: ConnectorState, until: datetime) -> bool:
+    free = Q(alerting_until=None) | Q(alerting_until__lte=db_now())
+    return bool(ConnectorState.objects.filter(free, pk=state.pk).update(alerting_until=until))
 
 
-def _release(states: Iterable[ConnectorState]) -> None:
-    ConnectorState.objects.filter(pk__in=[state.pk for state in states]).update(alerting_until=None)
+def _release(states: Iterable[ConnectorState], until: datetime) -> None:
+    # By the time of the claim: one that ran out may be somebody else's by now.
+    mine = ConnectorState.objects.filter(pk__in=[state.pk for state in states], alerting_until=until)
+    mine.update(alerting_until=None)
 
 
 def _note(told: Iterable[tuple[ConnectorState, _Wrong]]) -> None:

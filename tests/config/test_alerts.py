@@ -14,6 +14,7 @@ from integrations.providers.base import Check
 from integrations.services import NEEDS_REAUTH, connector_pause, connector_resume, credential_save
 from integrations.signing_in import spare_save, spare_swap
 from runtime import periodic
+from runtime.clock import db_now
 from tests.factories import ConnectorFactory, DeliveryFactory, UserFactory
 from tests.ports import free_port
 
@@ -132,6 +133,17 @@ def test_a_key_that_was_just_entered_and_is_refused_too_is_told_of_at_once(crm, 
     assert len(mail.outbox) == 2
 
 
+def test_a_claim_that_ran_out_is_not_taken_from_whoever_has_it_now(crm, later, monkeypatch):
+    def slowly(*args):
+        later(minutes=3)
+        ConnectorState.objects.update(alerting_until=db_now() + LEASE)
+
+    connector_pause(connector=crm, reason=NEEDS_REAUTH)
+    monkeypatch.setattr(alerts, "_send", slowly)
+    alert()
+    assert ConnectorState.objects.get().alerting_until is not None
+
+
 class Killed(BaseException):
     """Ends a worker where it stands: nothing that it would have cleaned up is."""
 
@@ -163,10 +175,10 @@ def test_what_another_worker_has_told_in_the_meantime_is_not_told_again(crm, mon
     refused(crm)
     claim = alerts._claim
 
-    def other_goes_first(state):
+    def other_goes_first(state, until):
         monkeypatch.setattr(alerts, "_claim", claim)
         alert()
-        return claim(state)
+        return claim(state, until)
 
     monkeypatch.setattr(alerts, "_claim", other_goes_first)
 
