@@ -138,7 +138,7 @@ def explain(delivery: Delivery) -> str:
         case State.CONFIRMING:
             return f"{vendor} has accepted it and is still working on it. It is asked again by itself."
         case State.SUPERSEDED:
-            return "A newer delivery of the same took its place."
+            return "A newer delivery about the same took its place."
     if not delivery.reason:
         words = f"{vendor} will be asked to forget the person." if is_erasure else f"Waits to be sent to {vendor}."
         return words if delivery.state == State.WAITING else ""

@@ -189,7 +189,8 @@ class SourceAdmin(PageAdmin):
         token = sources.address_make_first(source=source)
         if token is None:
             # Whoever pressed first was shown it: a second one now would leave them with an address that ends.
-            self.say(request, "It has an address already; it was shown to whoever made it.", is_good=False)
+            words = "It has an address already, which was shown once. If you did not see it, press “New address”."
+            self.say(request, words, is_good=False)
             return HttpResponseRedirect(reverse("admin:integrations_connector_change", args=(connector.pk,)))
         self.log_addition(request, source, "Made its address.")
         return self._address_page(request, source, token, self._made_up(source))
