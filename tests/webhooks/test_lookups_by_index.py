@@ -16,8 +16,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.db]
 def test_events_of_the_last_days_are_found_by_an_index():
     source = SourceFactory()
     long_ago = db_now() - timedelta(days=30)
+    # Long ago of this source, lately of others, one after the other: neither column alone leaves few.
+    sources = [(source, long_ago), *((other, db_now()) for other in SourceFactory.create_batch(3))]
     rows = [
-        InboundEventFactory.build(source=source, dedupe_key=f"{number}", received_at=long_ago) for number in range(500)
+        InboundEventFactory.build(source=of, dedupe_key=f"{number}", received_at=at)
+        for number in range(500)
+        for of, at in sources
     ]
     InboundEvent.objects.bulk_create(rows)
     InboundEventFactory(source=source)
