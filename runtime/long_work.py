@@ -64,7 +64,12 @@ def start(kind: str, id: str) -> bool:
     """Have one piece of work done; False where the clock has to come back to it: another is under way, or it failed."""
     if jobs.stopping.is_set() or _failures.rests(kind, id) or not _turn.acquire(blocking=False):
         return False
-    threading.Thread(target=_see_through, args=(kind, id), name=f"long-{kind}", daemon=True).start()
+    try:
+        threading.Thread(target=_see_through, args=(kind, id), name=f"long-{kind}", daemon=True).start()
+    except RuntimeError:
+        # A limit of processes counts threads, too: where none is to be had now, there may be one at the next look.
+        _turn.release()
+        raise
     return True
 
 

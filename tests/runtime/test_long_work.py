@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -43,7 +44,26 @@ def test_one_piece_at_a_time_which_a_worker_that_ends_lets_stop_where_it_is(file
     assert not long_work.start("export", "2")
     long_work.stop(10)
     assert told.exists()
+    began.unlink()
     wait_for(lambda: long_work.start("export", "3"), "the next piece is taken")
+    wait_for(began.exists, "it began, and can be told to stop")
+
+
+@pytest.mark.parametrize(
+    ("limited", "error"), [("threading.Thread.start", RuntimeError), ("subprocess.Popen", BlockingIOError)]
+)
+def test_a_limit_of_processes_keeps_nobody_waiting_for_good(files, monkeypatch, limited, error):
+    def no_more(*_, **__):
+        raise error("can't start new thread")
+
+    monkeypatch.setattr(long_work, "_failures", long_work._Failures())
+    wait_for(lambda: not long_work._turn.locked(), "the test before has ended")
+    with monkeypatch.context() as patch, suppress(RuntimeError):
+        patch.setattr(limited, no_more)
+        long_work.start("export", "1")
+        wait_for(lambda: not long_work._turn.locked(), "the turn is free again")
+    wait_for(lambda: long_work.start("export", "2"), "the next piece is taken", seconds=10)
+    wait_for(files[0].exists, "the program began")
 
 
 def test_work_whose_program_fails_rests_longer_each_time(tmp_path, monkeypatch):
