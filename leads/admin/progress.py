@@ -50,7 +50,7 @@ def _said(export: Export) -> str:
         note = f" {export.reason}" if export.reason else ""
         return f"{counted(export.written, 'lead')}, {_size(export.size_bytes)}; kept until {until}.{cut}{note}"
     if export.state == State.WAITING:
-        return export.reason or "It waits for a worker, which takes a second or two."
+        return export.reason or "It waits for a worker: a second or two, or until another export or import is done."
     if export.state == State.EXPIRED:
         return f"The file is no longer here. {export.reason}".strip()
     return export.reason
