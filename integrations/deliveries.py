@@ -34,6 +34,7 @@ _NOTHING_SAID = {"reason": "", "vendor_words": "", "field": ""}
 # Seconds to the next question about what a vendor works on: how soon, how late, and after it could not be asked.
 _SOONEST_CHECK, _LATEST_CHECK = 1.0, 3600.0
 _AGAIN_SECONDS = 60.0
+_LONGEST_ID = 120
 
 
 class Results:
@@ -65,7 +66,8 @@ class Results:
         if delivery.state == State.SENDING:
             delivery.tries += 1
         if outcome.kind == "delivered":
-            delivery.external_id = outcome.external_id or delivery.external_id
+            # Whatever a vendor calls an id: one that doesn't fit would keep all that was settled with it from ending.
+            delivery.external_id = str(outcome.external_id or delivery.external_id)[:_LONGEST_ID]
             self._delivered.append(delivery)
             if outcome.told is not None:
                 self._done[delivery.pk] = outcome.told

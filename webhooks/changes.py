@@ -129,7 +129,7 @@ class _Turn:
         cursor = self._mine.values_list("ask_cursor", flat=True).first()
         while cursor is not None:
             told = _checked(provider.since(cursor))
-            if not self._keep(told) or told.cursor == cursor:
+            if not self._keep(told) or told.is_all or told.cursor == cursor:
                 return True
             cursor = told.cursor
             if time.monotonic() >= self._ends_at or jobs.stopping.is_set():

@@ -16,7 +16,7 @@ def added_as_text(known: str, enquiries: Sequence[Enquiry]) -> str:
 def added_as_html(known: str, enquiries: Sequence[Enquiry]) -> str:
     """Return an HTML text with the enquiries that don't stand in it yet."""
     # Vendors clean HTML up, each in its own way: what counts is the text without blanks.
-    there = "".join(unescape(re.sub(r"<[^>]*>", "", known)).split())
+    there = "".join(unescape(re.sub(r"<[^<>]*>", "", known)).split())
     fresh = [line for line in map(_line, enquiries) if "".join(line.split()) not in there]
     return known + "".join(f"<p>{escape(line).replace(chr(10), '<br>')}</p>" for line in fresh)
 

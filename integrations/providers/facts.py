@@ -176,10 +176,11 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What has happened since a cursor, oldest first, and where to go on from."""
+    """What has happened since a cursor, oldest first, and where to go on from; `is_all` = nothing more by now."""
 
     events: Sequence[VendorEvent]
     cursor: str
+    is_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def changes(cursor: str, newest: Newest, page: Page) -> Changes:
     last = newest() or _BEGINNING
     if going_on is None:
         floor = last + _SECOND
-        return Changes([], str(Pass(floor, floor, last)))
+        return Changes([], str(Pass(floor, floor, last)), is_all=True)
     # Also where the newest is the same: more may have been changed in that second.
     since = max(going_on.floor, going_on.newest - OVERLAP)
     return _step(Pass(going_on.floor, since, last), page)
@@ -92,7 +92,13 @@ def changes_of(cursor: str, kinds: Sequence[Kind]) -> Changes:
             numbers = [number for number, at in times.items() if at and at >= since]
         if not numbers:
             return [], ""
-        told, following = kinds[numbers[0]].page(since, after)
+        try:
+            told, following = kinds[numbers[0]].page(since, after)
+        except (Misconfigured, Refused):
+            # When it was changed last may be read, and what, or of which records, may not.
+            if len(times or kinds) == 1:
+                raise
+            told, following = [], ""
         numbers = numbers if following else numbers[1:]
         return told, f"{','.join(map(str, numbers))}:{following}" if numbers else ""
 
@@ -101,7 +107,7 @@ def changes_of(cursor: str, kinds: Sequence[Kind]) -> Changes:
 
 def _step(now: Pass, page: Page) -> Changes:
     told, following = page(now.since, now.place)
-    return Changes(told, str(replace(now, place=following)))
+    return Changes(told, str(replace(now, place=following)), is_all=not following)
 
 
 def _read(cursor: str) -> Pass:

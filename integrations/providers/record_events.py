@@ -33,6 +33,8 @@ def order_events(
     data = {"order_number": number, "record_id": order.record_id}
     data |= {"tracking_number": parcel.tracking_number[:_LONGEST], "carrier": parcel.carrier[:_LONGEST]}
     told = {name: value for name, value in data.items() if value}
+    # The same second may hold two changes: it was sent, and then the number of the parcel became known.
+    changed_id = f"{changed_id}:{order.status}:{parcel.tracking_number[:_LONGEST]}"
     first = VendorEvent(type, f"order:{number}", changed_id, at, told)
     reached = None if is_old and order.status != "cancelled" else _REACHED.get(order.status)
     return [first, replace(first, type=reached, dedupe_id=reached_id)] if reached else [first]

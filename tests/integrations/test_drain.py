@@ -55,6 +55,17 @@ def test_a_captured_lead_arrives_and_its_external_id_comes_back(sandbox, crm, cl
     assert "anna@example.com" not in Call.objects.get().request_body
 
 
+def test_an_id_that_is_too_long_keeps_nothing_from_being_settled(crm, client_row, monkeypatch):
+    """PostgreSQL refuses what doesn't fit its column, and with it everybody's outcome."""
+    upsert = "integrations.providers.hubspot.provider.HubSpot.upsert"
+    monkeypatch.setattr(upsert, lambda self, contacts: [Outcome.delivered("9" * 200) for _ in contacts])
+    leads = [capture(client_row, f"lead{n}@example.com") for n in range(2)]
+    drain(crm.pk)
+    assert {(row.state, len(row.external_id)) for lead in leads for row in deliveries_of(lead.pk)} == {
+        ("delivered", 120)
+    }
+
+
 def test_waiting_leads_go_in_one_batch(sandbox, crm, client_row):
     for n in range(30):
         capture(client_row, f"lead{n}@example.com")

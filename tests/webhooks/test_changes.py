@@ -327,6 +327,13 @@ class TestSettingsDecideWhatAConnectorCanDo:
         assert told.read(connector, body).data["purpose"] == "email_marketing"
 
 
+def test_a_pass_that_ended_is_not_begun_anew_in_the_same_turn(connector):
+    """Its next pass begins at the same place, which differs from the place inside it where it ended."""
+    Asked.answers = [Changes([shipped(1)], "start 3:"), Changes([shipped(2)], "start", is_all=True)]
+    assert ask(connector).ask_cursor == "start"
+    assert len(Asked.cursors) == 2
+
+
 def test_stock_that_leaves_the_erp_is_asked_for_anew(sandbox):
     old = {"version": "17", "database": "sandbox", "user": "shopbotly"}
     erp = connector_to(sandbox, "odoo", ODOO_KEY, old)

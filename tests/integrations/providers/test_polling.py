@@ -85,12 +85,39 @@ def test_what_is_no_place_is_stale(cursor):
     assert caught.value.code == "stale_cursor"
 
 
-def test_a_cursor_is_short_and_comes_to_rest():
-    shop, cursor = Shop(12), ""
-    for _ in range(20):
-        before, cursor = cursor, shop.ask(cursor).cursor
+def test_a_cursor_is_short_and_a_pass_ends():
+    shop, cursor, ends = Shop(12), shop_begun(), []
+    for _ in range(12):
+        answer = shop.ask(cursor)
+        cursor, ends = answer.cursor, [*ends, answer.is_all]
         assert len(cursor) < 100
-    assert cursor == before or shop.ask(shop.ask(cursor).cursor)
+    assert ends == [False, False, False, True] * 3
+
+
+def test_a_pass_over_several_kinds_that_were_changed_together_ends():
+    kinds = [Kind(shop.newest, shop.page) for shop in (Shop(2), Shop(2))]
+    cursor, ends = shop_begun(), []
+    for _ in range(6):
+        answer = changes_of(cursor, kinds)
+        cursor, ends = answer.cursor, [*ends, answer.is_all]
+    assert ends == [False, True] * 3
+
+
+def test_a_kind_of_which_only_the_newest_may_be_read_holds_up_no_other():
+    def refuse(since, place):
+        raise Refused("No.", code="refused")
+
+    shop = Shop(2)
+    kinds = [Kind(shop.newest, refuse), Kind(shop.newest, shop.page)]
+    first = changes_of(shop_begun(), kinds)
+    assert [event.subject for event in changes_of(first.cursor, kinds).events] == ["order:0", "order:1"]
+    with pytest.raises(Refused):
+        changes_of(shop_begun(), kinds[:1])
+
+
+def shop_begun():
+    """Return the cursor of one who began before everything was changed."""
+    return " ".join([(START - timedelta(days=1)).isoformat()] * 3)
 
 
 @given(
