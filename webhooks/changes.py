@@ -38,8 +38,8 @@ SILENCE = timedelta(hours=1)
 """Who tells by itself is asked after so long without a word, and so often from then on."""
 
 _LONGEST_PAUSE = timedelta(minutes=15)
-# So long ago a place is no use to one who told by itself meanwhile: all that it told would be told again.
-_OLD_PLACE = timedelta(days=30)
+# How far a vendor's clock may be behind ours.
+_CLOCKS = timedelta(minutes=5)
 _LONGEST_CURSOR = 500
 
 
@@ -64,10 +64,16 @@ def run(id: str) -> None:
         return
     lease = now + _LEASE
     is_due = Q(ask_due_at=None) | Q(ask_due_at__lte=now)
-    told_since = heard_at - state.asked_at if heard_at and state.asked_at else timedelta(0)
-    anew = {"ask_cursor": ""} if told_since > _OLD_PLACE else {}
-    if ConnectorState.objects.filter(is_due, pk=state.pk).update(ask_due_at=lease, **anew):
+    if ConnectorState.objects.filter(is_due, pk=state.pk).update(ask_due_at=lease, **_place(connector, state)):
         _Turn(connector, lease).take()
+
+
+def _place(connector: Connector, state: ConnectorState) -> dict[str, str]:
+    """Return where to go on from if it has told by itself since it was asked last: what it told isn't asked for."""
+    heard_at, provider = _heard_at(connector), class_of(connector)
+    if heard_at is None or (state.asked_at and state.asked_at >= heard_at) or not issubclass(provider, ChangeSource):
+        return {}
+    return {"ask_cursor": provider.cursor_at(heard_at - _CLOCKS)}
 
 
 def seconds_between(connector: Connector) -> float:

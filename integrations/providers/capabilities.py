@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from integrations.providers.contacts import Contact, Outcome
@@ -158,6 +159,11 @@ class ChangeSource(ABC):
 
     poll_seconds: ClassVar[float] = 60.0
     """How often it may be asked."""
+
+    @classmethod
+    def cursor_at(cls, at: datetime) -> str:
+        """Return a cursor that tells what was changed from then on; an empty one where cursors hold no times."""
+        return ""
 
     @abstractmethod
     def since(self, cursor: str) -> Changes:

@@ -59,6 +59,11 @@ def changes(cursor: str, newest: Newest, page: Page) -> Changes:
     return _step(Pass(going_on.floor, since, last), page)
 
 
+def cursor_at(at: datetime) -> str:
+    """Return what `ChangeSource.cursor_at` does."""
+    return str(Pass(at, at, at))
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of records that tell of changes, as `changes` asks for them."""

@@ -37,6 +37,10 @@ class Asked(Provider, ChangeSource):
     def check(self):
         return Check(ok=True, words="Well.")
 
+    @classmethod
+    def cursor_at(cls, at):
+        return f"at {at}"
+
     def since(self, cursor):
         self.cursors.append(cursor)
         answer = self.answers.pop(0) if self.answers else Changes([], cursor or "rest")
@@ -268,12 +272,20 @@ def test_who_tells_again_is_left_alone_for_an_hour_from_then(connector):
     assert due() == replace(due(), due=[], next_at=source.heard_at + changes.SILENCE)
 
 
-def test_what_it_told_by_itself_for_a_month_is_not_asked_for(connector):
-    falls_silent(connector)
-    ConnectorState.objects.update(asked_at=clock.db_now() - timedelta(days=40), ask_cursor="old")
+@pytest.mark.parametrize("asked_at", [None, timedelta(days=40)])
+def test_who_falls_silent_is_asked_on_from_its_last_word(connector, asked_at):
+    """Neither what it told by itself since it was asked last, nor from that question on alone."""
+    source = falls_silent(connector)
+    source.refresh_from_db()
+    earlier = asked_at and clock.db_now() - asked_at
+    ConnectorState.objects.update(asked_at=earlier, ask_cursor="old" if earlier else "")
+    ask(connector)
+    ConnectorState.objects.update(ask_due_at=clock.db_now())
     ask(connector)
 
-    assert Asked.cursors[0] == ""
+    begun, *later = Asked.cursors
+    assert begun == f"at {source.heard_at - timedelta(minutes=5)}"
+    assert later == [begun], "it has been asked since"
 
 
 def test_an_order_that_is_sent_in_the_shop_reaches_who_listens(sandbox, monkeypatch):

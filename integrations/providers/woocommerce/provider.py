@@ -13,7 +13,7 @@ from typing import Any
 from integrations.providers import base
 from integrations.providers.base import Page, Product, Reply
 from integrations.providers.errors import Refused
-from integrations.providers.polling import changes
+from integrations.providers.polling import changes, cursor_at
 from integrations.providers.replies import garbled, number_in, only
 from integrations.providers.signatures import check_hmac
 from integrations.providers.values import Record, text
@@ -139,6 +139,11 @@ class WooCommerce(
     def parse(self, received: base.Received) -> list[base.VendorEvent]:
         """Return what a webhook tells of orders, articles, their stock, and customers."""
         return events.told(received)
+
+    @classmethod
+    def cursor_at(cls, at: datetime) -> str:
+        """Return the place of a time."""
+        return cursor_at(at)
 
     def since(self, cursor: str) -> base.Changes:
         """Return what became of orders since then, for shops whose webhooks can't reach us."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from integrations.providers.base import VendorEvent
 from integrations.providers.errors import Refused, RetryLater
-from integrations.providers.polling import OVERLAP, Kind, changes, changes_of
+from integrations.providers.polling import OVERLAP, Kind, changes, changes_of, cursor_at
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 PAGE = 3
@@ -115,9 +115,17 @@ def test_a_kind_of_which_only_the_newest_may_be_read_holds_up_no_other():
         changes_of(shop_begun(), kinds[:1])
 
 
+def test_one_who_begins_at_a_time_is_told_what_was_changed_from_then_on():
+    shop = Shop(3)
+    shop.now = 300
+    shop.touch(1)
+    told = shop.ask(cursor_at(shop.at(299)))
+    assert ([event.subject for event in told.events], told.is_all) == (["order:1"], True)
+
+
 def shop_begun():
     """Return the cursor of one who began before everything was changed."""
-    return " ".join([(START - timedelta(days=1)).isoformat()] * 3)
+    return cursor_at(START - timedelta(days=1))
 
 
 @given(
