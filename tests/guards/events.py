@@ -48,11 +48,11 @@ OFF = [
         "",
     ),
     _ONE(
-        "who was put on a blocklist there has withdrawn",
-        "tests/integrations/providers/brevo/test_events.py::test_who_is_put_on_the_blocklist_has_left",
+        "who was put on a blocklist there has not withdrawn by that",
+        "tests/integrations/providers/brevo/test_events.py::test_who_is_put_on_the_blocklist_is_changed_and_has_not_left",
         "integrations/providers/brevo/events.py",
-        'each.get("emailBlacklist") is True',
-        "False",
+        '("contact_updated", "contactUpdated"), "contact.changed"',
+        '("contact_updated", "contactUpdated"), "contact.unsubscribed"',
     ),
     _ONE(
         "somebody is told by the id their deliveries were given",

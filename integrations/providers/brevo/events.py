@@ -21,6 +21,7 @@ _MOST_EVENTS = 1000
 _TYPES = {
     **dict.fromkeys(("unsubscribe", "unsubscribed", "spam"), "contact.unsubscribed"),
     **dict.fromkeys(("list_addition", "listAddition"), "contact.subscribed"),
+    # Also who was put on the blocklist: after bounces, by an administrator or by us, which is no act of theirs.
     **dict.fromkeys(("contact_updated", "contactUpdated"), "contact.changed"),
     **dict.fromkeys(("contact_deleted", "contactDeleted"), "contact.deleted"),
 }
@@ -55,22 +56,19 @@ def _events(item: Record) -> Iterator[VendorEvent]:
     if name not in _TYPES:
         return
     at = _moment(item.get("ts_event")) or moment(item.get("date"))
-    for email, has_left in _people(item).items():
+    for email in _people(item):
         words = [name, email, *(str(item.get(key)) for key in ("ts_event", "ts", "camp_id", "list_id", "date"))]
-        type = "contact.unsubscribed" if has_left else _TYPES[name]
         # It names no id of the contact.
         subject = f"contact:{digest(email)[:32]}"
-        yield VendorEvent(type, subject, digest(*words, *(["left"] if has_left else [])), at, {"email": email[:254]})
+        yield VendorEvent(_TYPES[name], subject, digest(*words), at, {"email": email[:254]})
 
 
-def _people(item: Record) -> dict[str, bool]:
-    """Return whom an event is about, by address, and who is on the blocklist now."""
+def _people(item: Record) -> list[str]:
+    """Return the addresses of those whom an event is about."""
     # Some events are about several people at once; of those who were changed it tells one level down.
     emails = item["email"] if isinstance(item.get("email"), list) else [item.get("email")]
-    told = [(each, False) for each in emails[:_MOST_EVENTS]]
-    told += [(each.get("email"), each.get("emailBlacklist") is True) for each in parts(item, "content")[:_MOST_EVENTS]]
-    named = [(text(email).strip().lower(), has_left) for email, has_left in told]
-    return {email: has_left for email, has_left in named if email}
+    told = [*emails[:_MOST_EVENTS], *(each.get("email") for each in parts(item, "content")[:_MOST_EVENTS])]
+    return [email for email in dict.fromkeys(text(each).strip().lower() for each in told) if email]
 
 
 def _moment(seconds: Any) -> datetime | None:

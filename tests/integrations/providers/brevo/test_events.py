@@ -55,13 +55,22 @@ def test_who_was_changed_stands_one_level_down():
     assert changed.occurred_at == datetime(2026, 11, 23, 8, 32, 10, 555_000, UTC)
 
 
-def test_who_is_put_on_the_blocklist_has_left():
-    [left] = parse(BLOCKLISTED)
-    assert (left.type, left.data) == ("contact.unsubscribed", {"email": "anna@example.com"})
+def test_who_is_put_on_the_blocklist_is_changed_and_has_not_left():
+    [changed] = parse(BLOCKLISTED)
+    assert (changed.type, changed.data) == ("contact.changed", {"email": "anna@example.com"})
     # In which zone it was isn't said.
-    assert left.occurred_at is None
-    [back] = parse(replace(BLOCKLISTED, body=BLOCKLISTED.body.replace(b"true", b"false")))
-    assert (back.type, back.dedupe_id == left.dedupe_id) == ("contact.changed", False)
+    assert changed.occurred_at is None
+
+
+def test_who_was_deleted_has_not_left():
+    deleted = BLOCKLISTED.body.replace(b"contact_updated", b"contact_deleted")
+    assert [event.type for event in parse(replace(BLOCKLISTED, body=deleted))] == ["contact.deleted"]
+
+
+@pytest.mark.parametrize("event", ["unsubscribe", "unsubscribed", "spam"])
+def test_who_leaves_or_complains_has_left(event):
+    body = json.dumps({"event": event, "email": "anna@example.com", "ts_event": 1795429740}).encode()
+    assert [told.type for told in parse(replace(ANY, body=body))] == ["contact.unsubscribed"]
 
 
 def test_a_batch_holds_several_events_of_which_some_are_not_followed():
