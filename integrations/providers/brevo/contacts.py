@@ -3,20 +3,20 @@
 Source: https://developers.brevo.com/reference/createcontact, /createdoicontact, /getattributes-1 (API v3).
 """
 
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from integrations.providers import errors
 from integrations.providers.base import Contact, FieldType, Limits, Reply, VendorField
-from integrations.providers.replies import number_in, raise_for_status
-from integrations.providers.values import number, part, text
+from integrations.providers.replies import error_in, number_in, raise_for_status
+from integrations.providers.values import number, part, parts, text
 
 _WRITABLE = {"normal", "category"}
 _TYPES: Mapping[str, FieldType] = {"text": "text", "float": "number", "boolean": "boolean", "date": "date"}
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T|\Z)")
 _DIGITS = re.compile(r"[0-9]+")
+_PHONE = re.compile(r"\+?[0-9 ()./-]{7,24}\Z")
 _CODE = re.compile(r"[a-z_]{1,60}\Z")
 _NAME = re.compile(r"[A-Za-z_]{1,40}\Z")
 # What these say is about the key or the account, not about a person.
@@ -35,11 +35,15 @@ def _value(value: Any) -> Any:
     return value if isinstance(value, bool | int | float) else str(value)
 
 
-def ignored(sent: Mapping[str, Any], body: Any) -> list[str]:
-    """Return the attributes that were sent and are not there: unknown names and unfitting values go without a word."""
+def ignored(sent: Mapping[str, Any], body: Any, *, strictly: bool = False) -> list[str]:
+    """Return the attributes that were sent and are not there: unknown names and unfitting values go without a word.
+
+    Strictly, those count too that may be there in a form of Brevo's own.
+    """
     held = body.get("attributes") if isinstance(body, Mapping) else None
     kept = {str(name).upper(): value for name, value in held.items()} if isinstance(held, Mapping) else {}
-    return [name for name, value in sent.items() if name not in kept or _is_another(value, kept[name])]
+    lost = [name for name, value in sent.items() if name not in kept or _is_another(value, kept[name])]
+    return lost or [name for name, value in sent.items() if strictly and not _is_same(value, kept[name])]
 
 
 def _is_another(sent: Any, held: Any) -> bool:
@@ -54,9 +58,16 @@ def _is_another(sent: Any, held: Any) -> bool:
     return bool(is_date) and sorted(_DIGITS.findall(str(sent))[:3]) != sorted(_DIGITS.findall(held)[:3])
 
 
-def is_unsubscribed(body: Any) -> bool:
-    """Tell whether Brevo sends nothing to a contact any more, by their own wish or after complaints."""
-    return isinstance(body, Mapping) and body.get("emailBlacklisted") is True
+def _is_same(sent: Any, held: Any) -> bool:
+    """Tell whether a value that isn't known to be another is the one that was sent."""
+    if isinstance(held, bool) or (isinstance(held, str) and _DATE.match(held)):
+        return True
+    if isinstance(held, int | float):
+        return number(sent) == number(held)
+    texts = [str(_value(each)).strip() for each in (sent, held)]
+    if all(_PHONE.match(each) for each in texts):
+        texts = ["".join(_DIGITS.findall(each)).removeprefix("00") for each in texts]
+    return texts[0].casefold() == texts[1].casefold()
 
 
 def vendor_fields(body: Any) -> list[VendorField]:
@@ -68,7 +79,7 @@ def vendor_fields(body: Any) -> list[VendorField]:
 
 
 def _field(item: Mapping[str, Any]) -> VendorField:
-    choices = [str(choice["value"]) for choice in _objects(item.get("enumeration")) if "value" in choice]
+    choices = [str(choice["value"]) for choice in parts(item, "enumeration") if "value" in choice]
     return VendorField(
         name=item["name"],
         type="choice" if choices else _TYPES.get(str(item.get("type")), "text"),
@@ -77,15 +88,11 @@ def _field(item: Mapping[str, Any]) -> VendorField:
     )
 
 
-def _objects(value: Any) -> Iterable[Mapping[str, Any]]:
-    return (item for item in value if isinstance(item, Mapping)) if isinstance(value, list) else ()
-
-
 def raise_for(reply: Reply) -> None:
     """Raise what a reply without success means. Raises: errors.ProviderError."""
     if 200 <= reply.status < 300:
         return
-    code, message, doubled = _error(reply.body)
+    code, message, doubled = _error(reply)
     if reply.status == 429:
         # It has no Retry-After: the seconds to the next window stand in a header of its own.
         raise errors.RetryLater(message[:200], code="rate_limited", status=429, after=seconds_left(reply))
@@ -108,11 +115,8 @@ def _refused(code: str, message: str, doubled: str) -> errors.Refused:
 
 def seconds_left(reply: Reply) -> float | None:
     """Return the seconds until Brevo takes calls again: `Retry-After`, else its own header; None where it says none."""
-    for name in ("Retry-After", "x-sib-ratelimit-reset"):
-        told = (reply.headers.get(name) or "").strip()
-        if told.isascii() and told.isdigit():
-            return min(float(told[:9]), 86_400.0)
-    return None
+    told = (number_in(reply.headers, name) for name in ("Retry-After", "x-sib-ratelimit-reset"))
+    return next((min(seconds, 86_400.0) for seconds in told if seconds is not None), None)
 
 
 def limits_told(reply: Reply) -> Limits | None:
@@ -123,15 +127,10 @@ def limits_told(reply: Reply) -> Limits | None:
     return Limits(remaining=int(left), resets_in=seconds, is_over=reply.status == 429)
 
 
-def _error(body: bytes) -> tuple[str, str, str]:
+def _error(reply: Reply) -> tuple[str, str, str]:
     """Return an error's code and message, which may quote what a person entered, and the identifier that is doubled."""
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        return "", "", ""
-    if not isinstance(parsed, Mapping):
-        return "", "", ""
-    code, message = str(parsed.get("code") or ""), parsed.get("message")
-    doubled = part(parsed, "metadata").get("duplicate_identifiers")
+    told = error_in(reply)
+    code = str(told.get("code") or "")
+    doubled = part(told, "metadata").get("duplicate_identifiers")
     first = text(doubled[0]) if isinstance(doubled, list) and doubled else ""
-    return code if _CODE.match(code) else "", text(message), first if _NAME.match(first) else ""
+    return code if _CODE.match(code) else "", text(told.get("message")), first if _NAME.match(first) else ""

@@ -17,7 +17,8 @@ from integrations.providers.replies import garbled
 from integrations.providers.values import text
 
 PAGE = 500
-_JOB = re.compile(r"([0-9]{1,19})(?: (\S{1,40}))?\Z")
+_DONE = " done"
+_JOB = re.compile(rf"([0-9]{{1,19}})(?: ([0-9][0-9TZ:.-]{{1,39}}))?({_DONE})?\Z")
 _UNDER_WAY = {"queued", "in_process", "processing"}
 # Its servers' clocks don't agree to the second.
 _SLACK = timedelta(minutes=2)
@@ -47,10 +48,15 @@ def job_of(reply: Reply) -> str:
     return f"{number} {at.isoformat(timespec='milliseconds').replace('+00:00', 'Z')}"
 
 
-def read(job: str) -> tuple[str, str]:
-    """Return an import's number and when it began; both are empty where it is no import of ours."""
+def read(job: str) -> tuple[str, str, bool]:
+    """Return an import's number, empty where it is none of ours, when it began and whether its process is done."""
     found = _JOB.match(job)
-    return (found[1], found[2] or "") if found else ("", "")
+    return (found[1], found[2] or "", bool(found[3])) if found else ("", "", False)
+
+
+def ended(job: str) -> str:
+    """Return what we call an import from when its process is done: that is not asked about again."""
+    return job.removesuffix(_DONE) + _DONE
 
 
 def is_under_way(body: Any) -> bool | None:

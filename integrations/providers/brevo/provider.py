@@ -22,27 +22,30 @@ from integrations.providers.base import (
     Received,
     Reply,
     SchemaSource,
-    SubscriberSink,
     VendorEvent,
     VendorField,
 )
 from integrations.providers.brevo import events, imports
-from integrations.providers.brevo.contacts import (
-    attributes,
-    ignored,
-    is_unsubscribed,
-    limits_told,
-    raise_for,
-    vendor_fields,
-)
-from integrations.providers.errors import RetryLater
+from integrations.providers.brevo.contacts import attributes, ignored, limits_told, raise_for, vendor_fields
+from integrations.providers.errors import ProviderError, RetryLater
 from integrations.providers.signatures import check_token
-from integrations.providers.subscribing import LEFT_THERE, NO_EMAIL, NO_LIST, SubscriptionForm, each, ended, is_sure
+from integrations.providers.subscribing import (
+    LEFT_THERE,
+    NO_EMAIL,
+    NO_LIST,
+    EachSubscriber,
+    SubscriptionForm,
+    each,
+    ended,
+    is_sure,
+)
 
 _CONTACTS = "/v3/contacts"
-# Asking for processes is limited to a hundred an hour.
+# Asking for processes is limited to a hundred an hour: fewer contacts aren't worth one of these.
+_FEWEST = 50
 _LOOK_SECONDS = 30.0
 _SOON_SECONDS = 5.0
+_LATER_SECONDS = 300.0
 _MOST_PAGES = 4
 _MOST_READ = 50
 
@@ -57,8 +60,7 @@ class BrevoForm(SubscriptionForm):
         required=False,
         min_value=1,
         label="List for imports",
-        help_text="The number of a list that gets no mails. With it, leads that come many at once are written by the"
-        " hundred, and are put on it; without it one by one.",
+        help_text="The number of a list that gets no mails: fifty leads or more at once are imported onto it.",
     )
     template_id = forms.IntegerField(
         required=False,
@@ -81,7 +83,7 @@ class BrevoForm(SubscriptionForm):
         return values
 
 
-class Brevo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, SchemaSource, EventSource):
+class Brevo(Provider, ContactSink, Confirmer, EachSubscriber, ContactEraser, SchemaSource, EventSource):
     """Writes contacts by e-mail with an API key, one in each request."""
 
     key = "brevo"
@@ -143,28 +145,50 @@ class Brevo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, Sch
 
     def confirm(self, job: str, contacts: Sequence[Contact]) -> list[Outcome]:
         """Ask whether an import is done, then look at what is there."""
-        number, since = imports.read(job)
+        number, since, is_done = imports.read(job)
         if not number:
             return [Outcome.unknown() for _ in contacts]
-        reply = self.session.request("GET", f"/v3/processes/{number}", purpose="confirm")
-        if reply.status == 404:
-            return [Outcome.unknown() for _ in contacts]
-        raise_for(reply)
-        is_under_way = imports.is_under_way(reply.json())
-        if is_under_way is not False:
-            return [Outcome.accepted(job, _LOOK_SECONDS) if is_under_way else Outcome.unknown() for _ in contacts]
-        held, read = self._imported(since), 0
-        outcomes = []
+        if not is_done:
+            reply = self.session.request("GET", f"/v3/processes/{number}", purpose="confirm")
+            if reply.status == 404:
+                return [Outcome.unknown() for _ in contacts]
+            try:
+                raise_for(reply)
+            except RetryLater as err:
+                if err.status != 429 or not since:
+                    raise
+                # Of an import that may be going on, only those who are there can be told of.
+                later = Outcome.accepted(job, max(err.after or _LATER_SECONDS, _LOOK_SECONDS))
+                became = self._found(contacts, since, later, 0)
+                return [outcome if outcome.kind == "delivered" else later for outcome in became]
+            is_under_way = imports.is_under_way(reply.json())
+            if is_under_way is not False:
+                return [Outcome.accepted(job, _LOOK_SECONDS) if is_under_way else Outcome.unknown() for _ in contacts]
+        return self._found(contacts, since, Outcome.accepted(imports.ended(job), _SOON_SECONDS), _MOST_READ)
+
+    def _found(self, contacts: Sequence[Contact], since: str, later: Outcome, most: int) -> list[Outcome]:
+        """Return what became of imported contacts; of those not among the changed, only `most` are read now."""
+        held, read, outcomes = self._imported(since), 0, list[Outcome]()
         for contact in contacts:
             there = held.get(contact.email)
             if there is None and contact.email:
                 # What the import left as it was is not among what has changed.
-                if (read := read + 1) > _MOST_READ:
-                    outcomes.append(Outcome.accepted(job, _SOON_SECONDS))
+                if (read := read + 1) > most:
+                    outcomes.append(later)
                     continue
                 there = self._read(contact)
-            outcomes.append(_became(contact, there))
+            outcomes.append(self._became(contact, there))
         return outcomes
+
+    def _became(self, contact: Contact, held: Mapping[str, Any] | None) -> Outcome:
+        """Return what became of an imported contact; who isn't there as sent is written alone, and that says why."""
+        list_id = int(self.config.get("import_list_id") or 0)
+        if held is None or (list_id and list_id not in (held.get("listIds") or ())):
+            return Outcome.unconfirmed()
+        # That a row was refused is told nowhere: a false alarm is better than a delivery that was none.
+        if ignored(attributes(contact), held, strictly=True):
+            return Outcome.unconfirmed()
+        return Outcome.delivered(str(held.get("id") or ""))
 
     def _imported(self, since: str) -> dict[str, Mapping[str, Any]]:
         """Return the contacts of the list that have changed since, as far as there is a list to ask about."""
@@ -180,15 +204,12 @@ class Brevo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, Sch
                 break
         return found
 
-    def subscribe(self, contacts: Sequence[Contact]) -> list[Outcome]:
-        """Put those who agreed on the list; who unsubscribed there, or didn't confirm, is asked by mail first."""
-        return each(contacts, self._subscribe)
-
     def _subscribe(self, contact: Contact) -> Outcome:
         list_id = self.config.get("list_id")
         if not list_id:
             return NO_LIST
-        has_left = is_unsubscribed(self._read(contact))
+        # Brevo sends them nothing any more: by their own wish, after bounces or complaints.
+        has_left = (self._read(contact) or {}).get("emailBlacklisted") is True
         if is_sure(contact, self.config) and not has_left:
             return Outcome.delivered(self._write(contact, listIds=[int(list_id)]))
         template_id, page = self.config.get("template_id"), self.config.get("redirect_url")
@@ -203,10 +224,6 @@ class Brevo(Provider, ContactSink, Confirmer, SubscriberSink, ContactEraser, Sch
         reply = self.session.request("POST", f"{_CONTACTS}/doubleOptinConfirmation", purpose="subscribe", json=body)
         raise_for(reply)
         return Outcome.delivered()
-
-    def unsubscribe(self, contacts: Sequence[Contact]) -> list[Outcome]:
-        """Send no marketing any more to those who withdrew; who isn't known there needs nothing."""
-        return each(contacts, self._unsubscribe)
 
     def _unsubscribe(self, contact: Contact) -> Outcome:
         body = {"emailBlacklisted": True}
@@ -261,21 +278,24 @@ class ImportingBrevo(Brevo):
     batch_size = 500
 
     def upsert(self, contacts: Sequence[Contact]) -> list[Outcome]:
-        """Import contacts; a single one, and one of which an import did not tell, is written at once."""
+        """Import contacts where they are many; few, and those of whom an import did not tell, are written at once."""
         together = [contact for contact in contacts if contact.email and not contact.goes_alone]
-        if len(together) < 2:
+        if len(together) < _FEWEST:
             return super().upsert(contacts)
         ids = {contact.id for contact in together}
-        became = iter(super().upsert([contact for contact in contacts if contact.id not in ids]))
-        body = imports.document(together, int(self.config["import_list_id"]))
-        reply = self.session.request("POST", f"{_CONTACTS}/import", purpose="import", json=body, items=len(together))
+        became = super().upsert([contact for contact in contacts if contact.id not in ids])
+        try:
+            imported = self._import(together)
+        except ProviderError:
+            # Raised, it would count for those as well who are written by now.
+            if not became:
+                raise
+            imported = Outcome.unsent()
+        alone = iter(became)
+        return [imported if contact.id in ids else next(alone) for contact in contacts]
+
+    def _import(self, contacts: Sequence[Contact]) -> Outcome:
+        body = imports.document(contacts, int(self.config["import_list_id"]))
+        reply = self.session.request("POST", f"{_CONTACTS}/import", purpose="import", json=body, items=len(contacts))
         raise_for(reply)
-        accepted = Outcome.accepted(imports.job_of(reply), _LOOK_SECONDS)
-        return [accepted if contact.id in ids else next(became) for contact in contacts]
-
-
-def _became(contact: Contact, held: Mapping[str, Any] | None) -> Outcome:
-    """Return what became of an imported contact; who isn't there as sent is written alone, and that says why."""
-    if held is None or ignored(attributes(contact), held):
-        return Outcome.unconfirmed()
-    return Outcome.delivered(str(held.get("id") or ""))
+        return Outcome.accepted(imports.job_of(reply), _LOOK_SECONDS)
