@@ -34,7 +34,7 @@ _NOTHING_SAID = {"reason": "", "vendor_words": "", "field": ""}
 # Seconds to the next question about what a vendor works on: how soon, how late, and after it could not be asked.
 _SOONEST_CHECK, _LATEST_CHECK = 1.0, 3600.0
 _AGAIN_SECONDS = 60.0
-_LONGEST_ID = 120
+_LONGEST_ID = Delivery._meta.get_field("external_id").max_length
 
 
 class Results:

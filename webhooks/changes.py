@@ -135,6 +135,7 @@ class _Turn:
         cursor = self._mine.values_list("ask_cursor", flat=True).first()
         while cursor is not None:
             told = _checked(provider.since(cursor))
+            # Who says neither but stands still would be asked all the time.
             if not self._keep(told) or told.is_all or told.cursor == cursor:
                 return True
             cursor = told.cursor
