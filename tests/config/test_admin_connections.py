@@ -124,6 +124,13 @@ class TestConnector:
         assert "?provider=odoo" in page
         assert 'name="base_url"' not in page
 
+    @pytest.mark.parametrize(("vendor", "ticked"), [("odoo", []), ("brevo", ["upsert", "subscribe"])])
+    def test_who_can_be_asked_for_stock_writes_nothing_that_nobody_ticked(
+        self, admin_browser: Client, vendor: str, ticked: list[str]
+    ):
+        answer = admin_browser.get(f"/admin/integrations/connector/add/?provider={vendor}")
+        assert (answer.context["adminform"].form["operations"].initial or []) == ticked
+
     def test_a_vendor_that_does_not_exist_is_asked_again(self, admin_browser: Client):
         page = admin_browser.get("/admin/integrations/connector/add/?provider=nobody").content.decode()
         assert "?provider=odoo" in page
