@@ -32,10 +32,12 @@ METRICS_NETWORKS = env_list("METRICS_NETWORKS")
 METRICS_TOKEN = env_str("METRICS_TOKEN")
 # Read by the Prometheus library, at its first import: where each process keeps its counters.
 METRICS_DIR = str(private_folder(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(DATA_DIR / "metrics"))))
+_counters = str(DATA_DIR / "counters.sqlite3")
 CACHES: dict[str, dict[str, object]] = {
-    "default": {"BACKEND": "runtime.cache.FileCache", "LOCATION": str(DATA_DIR / "counters.sqlite3")}
+    "default": {"BACKEND": "runtime.cache.FileCache", "LOCATION": _counters},
+    "limits": {"BACKEND": "runtime.counters.FileCounters", "LOCATION": _counters},
 }
-RATELIMIT_USE_CACHE = "default"
+RATELIMIT_USE_CACHE = "limits"
 if CACHE_URL:
     # A server that hangs must not hang a request: without an answer, limits fail open.
     _redis: dict[str, object] = {
@@ -45,9 +47,8 @@ if CACHE_URL:
     }
     CACHES = {
         "default": {"BACKEND": "runtime.cache.RedisCache", **_redis},
-        "limits": {"BACKEND": "runtime.cache.RedisCounters", **_redis},
+        "limits": {"BACKEND": "runtime.counters.RedisCounters", **_redis},
     }
-    RATELIMIT_USE_CACHE = "limits"
 
 INSTALLED_APPS = [
     "config.apps.ConfigConfig",

@@ -167,42 +167,5 @@ class RedisCache(redis.RedisCache):
         """Take any text: what memcached would not take costs nothing here."""
 
 
-class _CounterClient(_RedisClient):
-    """Asks for a counter's existence once: `add`, then `incr`, would otherwise be two messages for each request."""
-
-    _MOST_SEEN = 1_000
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._seen: dict[Any, Any] = {}
-
-    def add(self, key: Any, value: Any, timeout: Any) -> bool:
-        if key in self._seen:
-            return False
-        if len(self._seen) >= self._MOST_SEEN:
-            self._seen.clear()
-        is_new = super().add(key, value, timeout)
-        self._seen[key] = timeout
-        return is_new
-
-    def incr(self, key: Any, delta: int) -> int:
-        try:
-            return super().incr(key, delta)
-        except ValueError:
-            # The server lost what was seen there.
-            if key not in self._seen:
-                raise
-            is_new = super().add(key, delta, self._seen[key])
-            return delta if is_new else super().incr(key, delta)
-
-
-class RedisCounters(RedisCache):
-    """The same for keys that are only counted, never deleted: what `add` has once seen is taken to be there still."""
-
-    def __init__(self, server: str, params: dict[str, Any]) -> None:
-        super().__init__(server, params)
-        self._class = _CounterClient
-
-
 def _load(value: Any) -> Any:
     return value if isinstance(value, int) else pickle.loads(value)  # noqa: S301 (our own file, mode 0600)

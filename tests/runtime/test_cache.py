@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 
-from runtime.cache import FileCache, RedisCache, RedisCounters
+from runtime.cache import FileCache, RedisCache
 
 pytestmark = pytest.mark.db
 
@@ -82,29 +82,3 @@ def test_eight_processes_count_exactly_from_the_first_moment_on(tmp_path):
     assert [process.wait() for process in running] == [0] * 8
     cache = RedisCache(url, {"KEY_PREFIX": prefix}) if url else FileCache(where, {})
     assert cache.get("n") == 2000
-
-
-@pytest.fixture
-def limits(counters):
-    if isinstance(counters, RedisCache):
-        return RedisCounters(os.environ["CACHE_URL"], {"KEY_PREFIX": counters.key_prefix})
-    return counters
-
-
-def test_a_limit_counts_on_where_another_process_began(counters, limits):
-    counters.add("n", 1, timeout=60)
-    assert [limits.add("n", 1, timeout=60), limits.incr("n")] == [False, 2]
-    assert [limits.add("n", 1, timeout=60), limits.incr("n")] == [False, 3]
-    assert counters.get("n") == 3
-
-
-def test_a_limit_whose_counter_is_lost_is_counted_anew(counters, limits):
-    """Guard: `_CounterClient.incr` makes what it had seen anew; without it nothing would be counted from then on."""
-    assert [_counted(limits), _counted(limits)] == [1, 2]
-    counters.delete("n")
-    assert [_counted(limits), _counted(limits), _counted(limits)] == [1, 2, 3]
-
-
-def _counted(limits):
-    """Count as django-ratelimit does."""
-    return 1 if limits.add("n", 1, timeout=60) else limits.incr("n")
