@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from gateway import uses
@@ -20,6 +20,7 @@ from gateway.models import Client, RequestLog
 from runtime import turns
 from runtime.inserts import insert_values
 from runtime.scrubbing import scrub_body
+from runtime.together import send
 
 logger = logging.getLogger(__name__)
 
@@ -162,12 +163,12 @@ def write(entries: Sequence[Entry]) -> None:
     """Insert the entries and note which keys were used, and from where."""
     rows = [entry.values() for entry in entries]
     try:
-        with turns.writing(), transaction.atomic():
-            insert_values(RequestLog, rows)
+        with turns.writing():
+            send(insert_values(RequestLog, rows))
     except IntegrityError:
         # A client was deleted while its calls waited.
         there = set(Client.objects.filter(pk__in={row["client_id"] for row in rows}).values_list("pk", flat=True))
         for row in rows:
             row["client_id"] = row["client_id"] if row["client_id"] in there else None
-        insert_values(RequestLog, rows)
+        send(insert_values(RequestLog, rows))
     uses.note((entry.key_id, entry.key_prefix, entry.address) for entry in entries if entry.key_id is not None)

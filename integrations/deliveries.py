@@ -244,7 +244,8 @@ class Results:
         if newest.operation == delivery.operation == outbox.ERASE:
             # Whichever came last, the vendor has forgotten.
             return
-        ids = outbox.put([outbox.Wanted(newest.connector_id, newest.subject_id, newest.operation, newest.subject_kind)])
+        wanted = outbox.Wanted(newest.connector_id, newest.subject_id, newest.operation, newest.subject_kind)
+        ids = outbox.put_and_name([wanted])
         if newest.operation == outbox.ERASE and delivery.pk in self._contacts:
             erasures.seal_again(ids, self._contacts[delivery.pk])
 

@@ -42,7 +42,7 @@ def erase(*, subject_kind: str, subject_id: uuid.UUID, identifiers: Mapping[str,
         others.filter(state__in=open_states).update(**outbox.closing(State.CANCELLED, "erased"))
         wanted = [outbox.Wanted(row.pk, subject_id, outbox.ERASE, subject_kind) for row in asked.told]
         sealed = secrets.seal(dict(identifiers))
-        Delivery.objects.filter(pk__in=outbox.put(wanted)).update(sealed=sealed)
+        Delivery.objects.filter(pk__in=outbox.put_and_name(wanted)).update(sealed=sealed)
         for connector in asked.told:
             wakeups.wake("connector", str(connector.pk))
     return asked

@@ -16,6 +16,7 @@ from runtime.clock import db_now
 from runtime.ids import uuid7
 from runtime.inserts import adapter, insert_values, rows_of
 from runtime.jobs import LEASE_SECONDS, JobQuerySet
+from runtime.together import Statement, ask, send
 
 if TYPE_CHECKING:
     from integrations.models import Delivery
@@ -188,16 +189,23 @@ class Wanted:
 _JOIN = (
     "ON CONFLICT (connector_id, subject_kind, subject_id, operation) WHERE state = 'waiting' "
     # Changes nothing but takes the row's lock: a claim passes it over until the newer capture has committed.
-    "DO UPDATE SET operation = excluded.operation RETURNING id"
+    "DO UPDATE SET operation = excluded.operation"
 )
 """Written by hand because Django can't name a partial unique index as the target of a conflict."""
 
 
-def put(wanted: Sequence[Wanted]) -> list[uuid.UUID]:
-    """Put deliveries into the outbox in the caller's transaction; one that waits already is joined.
+def put(wanted: Sequence[Wanted]) -> None:
+    """Put deliveries into the outbox in the caller's transaction; one that waits already is joined."""
+    send(putting(wanted))
 
-    Returns the ids, in no order. Rows are written in key order: two transactions can't wait for each other.
-    """
+
+def put_and_name(wanted: Sequence[Wanted]) -> list[uuid.UUID]:
+    """Do the same and return the ids, in no order."""
+    return [uuid.UUID(str(id)) for rows in ask(*putting(wanted, " RETURNING id")) for (id,) in rows]
+
+
+def putting(wanted: Sequence[Wanted], suffix: str = "") -> list[Statement]:
+    """Return what puts deliveries in; in key order, so that two transactions can't wait for each other."""
     from integrations.models import Delivery
 
     now = db_now()
@@ -215,7 +223,7 @@ def put(wanted: Sequence[Wanted]) -> list[uuid.UUID]:
         }
         for want in sorted(wanted, key=lambda want: (want.subject_id, str(want.connector_id), want.operation))
     ]
-    return [uuid.UUID(str(id)) for (id,) in insert_values(Delivery, rows, suffix=_JOIN)]
+    return insert_values(Delivery, rows, suffix=f"{_JOIN}{suffix}")
 
 
 def closing(state: str, reason: str | None = None) -> dict[str, Any]:

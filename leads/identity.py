@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import phonenumbers
 from django.conf import settings
-from django.db import connection
 from django.db.models import Q
 from email_validator import EmailNotValidError, validate_email
 
 from gateway.models import Client
 from leads.models import Lead, Reference
 from leads.models.people import is_one_of
+from runtime.together import Statement
 
 
 class NotAnIdentifier(ValueError):
@@ -89,14 +89,17 @@ class Match:
 
 
 class Known:
-    """The leads that a group of identifiers points at, their rows locked, and those made in the same group."""
+    """The leads that a group of identifiers points at, their rows locked, and those made in the same group.
 
-    def __init__(self, group: Sequence[Identifiers]) -> None:
+    `is_email_known` is what `is_known` found out about their addresses.
+    """
+
+    def __init__(self, group: Sequence[Identifiers], *, is_email_known: bool) -> None:
         self._references = _references(group)
         self._by_id: dict[uuid.UUID, Lead] = {}
         self._by_email: dict[str, Lead] = {}
         self._by_phone: dict[str, Lead] = {}
-        for lead in _leads(group, self._references.values()):
+        for lead in _leads(group, self._references.values(), is_email_known):
             self.add(lead)
 
     def add(self, lead: Lead) -> None:
@@ -144,30 +147,29 @@ def _references(group: Sequence[Identifiers]) -> dict[tuple[uuid.UUID, str], uui
     }
 
 
-def _leads(group: Sequence[Identifiers], referred: Collection[uuid.UUID]) -> list[Lead]:
+def _leads(group: Sequence[Identifiers], referred: Collection[uuid.UUID], is_email_known: bool) -> list[Lead]:
     """Load and lock in key order: two groups can't wait for each other."""
-    if not group:
-        return []
-    emails = sorted({who.email for who in group if who.email})
     phones = {who.phone for who in group if who.is_phone_alone}
-    if not referred and not phones and not (emails and _is_any_known(emails)):
+    if not referred and not phones and not is_email_known:
         return []
     asked = Q(pk__in=list(referred)) if referred else Q()
-    if emails:
+    if emails := emails_of(group):
         asked |= is_one_of("email", emails)
     if phones:
         asked |= is_one_of("phone", phones)
     return list(Lead.objects.select_for_update().filter(asked).order_by("pk")) if asked else []
 
 
-def _is_any_known(emails: Sequence[str]) -> bool:
-    """Say whether one of these belongs to a lead; raw, because most captures ask just this and find nobody.
+def emails_of(group: Sequence[Identifiers]) -> list[str]:
+    """Return the addresses of a group, each once."""
+    return sorted({who.email for who in group if who.email})
+
+
+def is_known(emails: Sequence[str]) -> Statement:
+    """Return what asks whether one of these belongs to a lead; raw, as most captures ask just this and find nobody.
 
     Who is captured by another transaction in this moment is found by the database's own constraint. Why it says that
     the address isn't empty: `is_one_of`.
     """
     marks = ", ".join(["%s"] * len(emails))
-    query = f"SELECT 1 FROM leads_lead WHERE email IN ({marks}) AND NOT email = '' LIMIT 1"  # noqa: S608 (marks)
-    with connection.cursor() as cursor:
-        cursor.execute(query, emails)
-        return cursor.fetchone() is not None
+    return f"SELECT 1 FROM leads_lead WHERE email IN ({marks}) AND NOT email = '' LIMIT 1", emails  # noqa: S608 (marks)

@@ -3,11 +3,9 @@
 import functools
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-from django.db import connection
 
 from gateway.models import Client
 from integrations import rules
@@ -17,6 +15,7 @@ from integrations.rules import About, Rule
 from leads import selection
 from leads.models import Lead
 from runtime.clock import db_now
+from runtime.together import Statement, ask
 
 _CONSENT, _ATTRIBUTE, _UTM = "consent.", "attribute.", "utm_"
 
@@ -39,15 +38,22 @@ class Route:
         return asks_consent(self.rules)
 
 
+ROUTES: Statement = (
+    "SELECT id, name, CAST(operations AS text), CAST(lead_filter AS text) "
+    "FROM integrations_connector WHERE is_active = %s",
+    [True],
+)
+"""What asks for every connector that may want leads; `read` reads the answer."""
+
+
 def routes() -> list[Route]:
     """Return every connector that may want leads: asked anew for each capture, built anew where one has changed."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, name, CAST(operations AS text), CAST(lead_filter AS text) "
-            "FROM integrations_connector WHERE is_active = %s",
-            [True],
-        )
-        return [_route(*row) for row in cursor.fetchall()]
+    return read(ask(ROUTES)[0])
+
+
+def read(rows: Iterable[tuple[Any, ...]]) -> list[Route]:
+    """Return the connectors that `ROUTES` found."""
+    return [_route(*row) for row in rows]
 
 
 @functools.lru_cache(maxsize=256)

@@ -3,24 +3,29 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from gateway.models import Client
 from integrations import outbox
 from integrations.models import Delivery
 from leads import consents, routing
 from leads.consents import ConsentGiven as ConsentGiven
-from leads.identity import Identifiers, Known, Match
+from leads.identity import Identifiers, Known, Match, emails_of, is_known
 from leads.models import Activity, Consent, Lead, Reference
+from leads.routing import Route
 from runtime import wakeups
 from runtime.clock import db_now
-from runtime.inserts import insert
+from runtime.inserts import insert, update
+from runtime.together import Statement, ask, send
 
 _DETAILS = ("first_name", "last_name", "company", "phone")
+# What a capture of a known lead may change.
+_CHANGED = (*_DETAILS, "email", "attributes", "possible_duplicate", "revision", "updated_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +100,12 @@ def group_capture(submissions: Sequence[Submission], remember: RememberAll | Non
     Equal identities in a group meet in memory: no row is written twice in one statement.
     Raises: IntegrityError where another transaction wrote the same person first; what `remember` raises.
     """
-    with transaction.atomic():
-        group = _Group(submissions)
-        captures = [group.take(submission) for submission in submissions]
-        group.write()
-        _enqueue(submissions, captures)
+    is_remembered = remember is not None or any(submission.remember for submission in submissions)
+    group = [submission.identifiers for submission in submissions]
+    look = None if is_remembered or connection.vendor != "postgresql" else _first_look(group)
+    # Where all are new there is nothing to lock, and what is written is one message: a transaction of its own.
+    with nullcontext() if look and look.are_all_new else transaction.atomic():
+        captures = _write(submissions, look or _first_look(group))
         for submission, capture in zip(submissions, captures, strict=True):
             if submission.remember:
                 submission.remember(capture)
@@ -108,12 +114,45 @@ def group_capture(submissions: Sequence[Submission], remember: RememberAll | Non
     return captures
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is known of a group before it is written; `are_all_new`: each is somebody else, whom we don't know."""
+
+    routes: Sequence[Route]
+    is_email_known: bool
+    are_all_new: bool
+
+
+def _first_look(group: Sequence[Identifiers]) -> _Look:
+    emails = emails_of(group)
+    routes, *known = ask(routing.ROUTES, *([is_known(emails)] if emails else []))
+    is_email_known = any(known)
+    are_by_email = len(emails) == len(group) and not any(who.reference for who in group)
+    return _Look(routing.read(routes), is_email_known, are_all_new=are_by_email and not is_email_known)
+
+
+def _write(submissions: Sequence[Submission], look: _Look) -> list[Capture]:
+    group = _Group(submissions, look)
+    captures = [group.take(submission) for submission in submissions]
+    statements = group.statements()
+    if not look.are_all_new:
+        # What those who are known agreed to is read below, with what they say now.
+        send(statements)
+        statements = []
+    wanted = _wanted(submissions, captures, look.routes)
+    send([*statements, *outbox.putting(wanted)])
+    for connector_id in {want.connector_id for want in wanted if not want.left_out}:
+        wakeups.wake("connector", str(connector_id))
+    return captures
+
+
 class _Group:
     """Builds the rows of a group in memory, then writes them with a statement per table."""
 
-    def __init__(self, submissions: Sequence[Submission]) -> None:
+    def __init__(self, submissions: Sequence[Submission], look: _Look) -> None:
         self._now = db_now()
-        self._known = Known([submission.identifiers for submission in submissions])
+        group = [submission.identifiers for submission in submissions]
+        self._known = Known(group, is_email_known=look.is_email_known)
         self._new: dict[uuid.UUID, Lead] = {}
         self._changed: dict[uuid.UUID, Lead] = {}
         self._references: list[Reference] = []
@@ -137,14 +176,18 @@ class _Group:
         self._activities.append(activity)
         return Capture(lead, match.lead is None, activity)
 
-    def write(self) -> None:
-        """Write everything; new rows in the order of their keys, so that two groups can't wait for each other."""
-        insert(Lead, sorted(self._new.values(), key=lambda lead: (lead.email, lead.phone)))
-        for _, lead in sorted(self._changed.items()):
-            lead.save(force_update=True)
-        insert(Reference, sorted(self._references, key=lambda row: (str(row.client_id), row.value)))
-        insert(Activity, self._activities)
-        insert(Consent, self._consents)
+    def statements(self) -> list[Statement]:
+        """Return what writes everything, rows in the order of their keys: two groups can't wait for each other."""
+        new = sorted(self._new.values(), key=lambda lead: (lead.email, lead.phone))
+        changed = [lead for _, lead in sorted(self._changed.items())]
+        references = sorted(self._references, key=lambda row: (str(row.client_id), row.value))
+        return [
+            *insert(Lead, new),
+            *update(Lead, changed, _CHANGED),
+            *insert(Reference, references),
+            *insert(Activity, self._activities),
+            *insert(Consent, self._consents),
+        ]
 
     def _create(self, submission: Submission, by: str) -> Lead:
         data = submission.data
@@ -225,7 +268,10 @@ def _consent(lead: Lead, submission: Submission, given: ConsentGiven, now: datet
     return statement
 
 
-def _enqueue(submissions: Sequence[Submission], captures: Sequence[Capture]) -> None:
+def _wanted(
+    submissions: Sequence[Submission], captures: Sequence[Capture], routes: Sequence[Route]
+) -> list[outbox.Wanted]:
+    """Return the deliveries to put in, and tell each capture of its own."""
     told = _withdrawn(submissions, captures)
     purposes: dict[uuid.UUID, dict[str, bool]] = {}
     leads = {}
@@ -235,16 +281,12 @@ def _enqueue(submissions: Sequence[Submission], captures: Sequence[Capture]) -> 
         leads[capture.lead.pk] = capture.lead
         given = purposes.setdefault(capture.lead.pk, {})
         given |= {consent.purpose: consent.granted for consent in submission.data.consent}
-    routes = routing.routes()
     if any(route.asks_consent for route in routes):
         _add_earlier_purposes(purposes, captures)
     wanted = {pk: routing.wanted(lead, routes, purposes[pk]) for pk, lead in leads.items()}
     everything = [want for wants in wanted.values() for want in wants]
     new = {capture.lead.pk for capture in captures if capture.created}
     routing.drop_old_skips([want for want in everything if want.subject_id not in new])
-    outbox.put(everything)
-    for connector_id in {want.connector_id for want in everything if not want.left_out}:
-        wakeups.wake("connector", str(connector_id))
     names = {route.connector_id: route.name for route in routes}
     wanted |= told
     for capture in captures:
@@ -252,6 +294,7 @@ def _enqueue(submissions: Sequence[Submission], captures: Sequence[Capture]) -> 
             (names[want.connector_id], want.operation, "skipped" if want.left_out else "waiting")
             for want in wanted.get(capture.lead.pk, ())
         ]
+    return everything
 
 
 def _withdrawn(submissions: Sequence[Submission], captures: Sequence[Capture]) -> dict[uuid.UUID, list[outbox.Wanted]]:

@@ -1,4 +1,4 @@
-"""Inserts for hot paths: one statement per table, without building a query object per row.
+"""Writes of hot paths: one statement per table, without building a query object per row.
 
 What Django's `bulk_create` does for a row costs several times what the database needs to write it. Values are adapted
 as Django's fields adapt them, so that rows read the same whichever way they were written.
@@ -13,29 +13,27 @@ from uuid import UUID
 
 from django.db import connection, models
 
+from runtime.together import Statement
+
 Adapt = Callable[[Any], Any]
 _Column = tuple[str, str, Adapt]
 """The attribute, the column, how its values are adapted."""
 ModelT = TypeVar("ModelT", bound=models.Model)
 
 
-def insert(model: type[ModelT], rows: Sequence[ModelT]) -> None:
-    """Write new rows, all columns of each; the caller holds the transaction.
+def insert(model: type[ModelT], rows: Sequence[ModelT]) -> list[Statement]:
+    """Return what writes new rows, all columns of each.
 
     For models whose key is set before they are saved, or (as Django's own keys) by the database.
     """
-    if not rows:
-        return
     columns = _columns(model, connection.vendor)
-    _execute(model, columns, [[adapt(getattr(row, attname)) for attname, _, adapt in columns] for row in rows])
+    return _insert(model, columns, [[adapt(getattr(row, attname)) for attname, _, adapt in columns] for row in rows])
 
 
-def insert_values(
-    model: type[models.Model], rows: Sequence[Mapping[str, Any]], *, suffix: str = ""
-) -> list[tuple[Any, ...]]:
-    """Write rows given as `{attribute: value}`, all with the same names; what is not named has the model's default.
+def insert_values(model: type[models.Model], rows: Sequence[Mapping[str, Any]], *, suffix: str = "") -> list[Statement]:
+    """Return what writes rows given as `{attribute: value}`, all with the same names.
 
-    `suffix` follows the values, such as `ON CONFLICT … RETURNING id`; returns what that returns.
+    What is not named has the model's default. `suffix` follows the values, such as `ON CONFLICT … RETURNING id`.
     """
     if not rows:
         return []
@@ -43,19 +41,35 @@ def insert_values(
     values = [
         [adapt(row[attname] if attname in row else defaults[attname]) for attname, _, adapt in columns] for row in rows
     ]
-    return _execute(model, columns, values, suffix=suffix)
+    return _insert(model, columns, values, suffix=suffix)
 
 
-def _execute(
+def update(model: type[ModelT], rows: Sequence[ModelT], attnames: Sequence[str]) -> list[Statement]:
+    """Return what writes these attributes of rows that the caller has locked."""
+    if not rows:
+        return []
+    key = str(model._meta.pk.attname)
+    names = [key, *attnames]
+    query, parameters = rows_of(model, names, [[getattr(row, name) for name in names] for row in rows])
+    columns = {field.attname: field.column for field in model._meta.concrete_fields}
+    sets = ", ".join(f'"{columns[name]}" = told_{name}' for name in attnames)
+    sql = (
+        f"WITH told({', '.join(f'told_{name}' for name in names)}) AS ({query}) "
+        f'UPDATE "{model._meta.db_table}" SET {sets} FROM told WHERE "{columns[key]}" = told_{key}'
+    )
+    return [(sql, parameters)]
+
+
+def _insert(
     model: type[models.Model], columns: "Sequence[_Column]", rows: Sequence[Sequence[Any]], *, suffix: str = ""
-) -> list[tuple[Any, ...]]:
-    """Run one INSERT with values that are adapted already; returns the rows of a RETURNING in `suffix`."""
+) -> list[Statement]:
+    """Return an INSERT of values that are adapted already; none where there are no rows."""
+    if not rows:
+        return []
     names = [column for _, column, _ in columns]
     query, parameters = _rows(model, names, rows)
     quoted = ", ".join(f'"{name}"' for name in names)
-    with connection.cursor() as cursor:
-        cursor.execute(f'INSERT INTO "{model._meta.db_table}" ({quoted}) {query} {suffix}', parameters)
-        return list(cursor.fetchall()) if "RETURNING" in suffix else []
+    return [(f'INSERT INTO "{model._meta.db_table}" ({quoted}) {query} {suffix}', parameters)]
 
 
 def rows_of(model: type[models.Model], attnames: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:

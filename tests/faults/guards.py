@@ -56,8 +56,8 @@ OFF = [
         (
             (
                 "leads/services.py",
-                "    outbox.put(everything)\n",
-                "    import threading\n    threading.Timer(0.5, outbox.put, [everything]).start()\n",
+                "    send([*statements, *outbox.putting(wanted)])\n",
+                "    import threading\n    send(statements)\n    threading.Timer(0.5, outbox.put, [wanted]).start()\n",
             ),
         ),
     ),
@@ -72,7 +72,7 @@ OFF = [
     Off(
         "tests/faults/test_takeover.py::test_a_worker_that_wakes_up_after_its_lease_does_not_have_the_last_word",
         "who lost the fence has the current state sent once more",
-        (("integrations/deliveries.py", "ids = outbox.put([outbox.Wanted(newest", "ids = ([outbox.Wanted(newest"),),
+        (("integrations/deliveries.py", "ids = outbox.put_and_name([wanted])", "ids = []"),),
     ),
     Off(
         "tests/faults/test_takeover.py::test_a_worker_that_wakes_up_does_not_send_what_another_has_taken",

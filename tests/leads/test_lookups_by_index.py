@@ -6,9 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from leads.identity import Identifiers, Known
+from leads.identity import Identifiers, Known, emails_of, is_known
 from leads.models import Lead
 from leads.subjects import namesakes
+from runtime.together import ask
 from tests.factories import ClientFactory, LeadFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db]
@@ -30,12 +31,14 @@ def plan_of(sql: str) -> str:
 def known_by_email() -> None:
     client = ClientFactory()
     LeadFactory(email="p1@example.com")
-    Known([Identifiers(client, "", f"p{number}@example.com", "") for number in range(MANY)])
+    group = [Identifiers(client, "", f"p{number}@example.com", "") for number in range(MANY)]
+    Known(group, is_email_known=any(ask(is_known(emails_of(group)))))
 
 
 def known_by_phone() -> None:
     client = ClientFactory()
-    Known([Identifiers(client, "", "", f"+49309018{number}") for number in range(MANY)])
+    group = [Identifiers(client, "", "", f"+49309018{number}") for number in range(MANY)]
+    Known(group, is_email_known=False)
 
 
 def found_by_address() -> None:
