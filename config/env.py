@@ -81,7 +81,7 @@ def database(url: str, data_dir: Path) -> dict[str, object]:
     if parts.scheme not in {"postgres", "postgresql"}:
         raise SettingError("DATABASE_URL must start with postgresql:// or sqlite:///")
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "runtime.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

@@ -1,5 +1,6 @@
 """The WSGI application that granian serves."""
 
+import gc
 import os
 import sys
 
@@ -17,5 +18,9 @@ try:
     refuse_or_continue()
     # Loads all pages now, for the first caller not to wait for them.
     import config.urls  # noqa: F401
+
+    # What is loaded stays: the collector need not go through it again and again.
+    gc.collect()
+    gc.freeze()
 except (SettingError, ImproperlyConfigured) as err:
     sys.exit(f"error: {err}")

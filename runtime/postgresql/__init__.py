@@ -1,0 +1,1 @@
+"""Django's PostgreSQL, but a connection on which nothing has arrived is taken to work."""
