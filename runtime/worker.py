@@ -113,6 +113,7 @@ def _listen(hints: wakeups.Wakeups, doorbell: Doorbell) -> None:
     while True:
         for kind, id in doorbell.heard():
             hints.send(kind, id)
+        time.sleep(wakeups.REST_SECONDS)
 
 
 def _start_listening(hints: wakeups.Wakeups) -> None:

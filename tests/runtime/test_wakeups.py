@@ -94,3 +94,28 @@ def test_the_bell_rings_after_the_commit_and_never_for_what_was_rolled_back(tmp_
         wakeups.wake("thing", "committed")
 
     assert list(bell.heard()) == [("thing", "committed")]
+
+
+def test_hints_that_come_fast_are_collected(monkeypatch, sent):
+    """Guard: the thread that sends rests after it has sent; without it each hint is a message."""
+    rests, may_go_on = threading.Event(), threading.Event()
+
+    def rest(seconds: float) -> None:
+        rests.set()
+        assert may_go_on.wait(60)
+        may_go_on.clear()
+
+    monkeypatch.setattr(wakeups.time, "sleep", rest)
+    hints = wakeups.Wakeups(StubBroker(middleware=[TimeLimit()]))
+    hints.put("thing", "1")
+    assert rests.wait(60)
+    for _ in range(100):
+        hints.put("thing", "1")
+        hints.put("thing", "2")
+    rests.clear()
+    may_go_on.set()
+    assert rests.wait(60)
+    monkeypatch.undo()
+    may_go_on.set()
+
+    assert sorted(sent) == [("thing", "1"), ("thing", "1"), ("thing", "2")]
