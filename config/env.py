@@ -139,6 +139,9 @@ def sqlite(path: Path) -> dict[str, object]:
         "OPTIONS": {
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",
+            # Each thread keeps statements it has read, by their text, and a list of 37 ids is another text than one of
+            # 36: of 128, what Python keeps, most are never met again, and they take 1 MB in each thread.
+            "cached_statements": 32,
             # Each thread has a connection and each connection a cache of its own, which grows with the file. The
             # system caches the file anyway: 1 MB is as fast as 16, and a process has many threads.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-1000; "
