@@ -34,6 +34,9 @@ _LOOK_SECONDS = 0.5
 _STOP_SECONDS = 5.0
 # A batch refused as a whole with one of these holds a record that the vendor doesn't like; which one, halving finds.
 _WHOLE_BATCH = {400, 409, 413, 422}
+# For every turn: a new thread opens the counters anew, and what it leaves of them stays until garbage is collected.
+# Turns count what they have under way; this is no limit.
+_wire = ThreadPoolExecutor(1000, thread_name_prefix="vendor")
 
 
 def drain(connector_id: uuid.UUID) -> None:
@@ -81,8 +84,7 @@ class Turn:
 
     def run(self) -> None:
         """Send until nothing is due, time is up, or the connector has to stop; ends with nothing on the wire."""
-        pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="vendor")
-        while (self._start(pool) or self._sent) and not self._is_overdue():
+        while (self._start() or self._sent) and not self._is_overdue():
             done, _ = wait(self._sent, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
             for future in done:
                 self._finish(future)
@@ -90,7 +92,6 @@ class Turn:
         for parcel in self._packed:
             parcel.put_back()
         # Nothing is under way but calls that were given up: what became of those, their lease's end will tell.
-        pool.shutdown(wait=False)
 
     def _keep_leases(self) -> None:
         """Keep what is under way: a provider may need several requests for it."""
@@ -105,7 +106,7 @@ class Turn:
         self._give_up_at = min(self._give_up_at, time.monotonic() + _STOP_SECONDS)
         return time.monotonic() > self._give_up_at
 
-    def _start(self, pool: ThreadPoolExecutor) -> bool:
+    def _start(self) -> bool:
         """Put parcels on the wire while there is room, then pack the next one; True where something was started."""
         started = False
         while len(self._sent) < self._in_flight and (parcel := self._next_parcel()):
@@ -118,7 +119,7 @@ class Turn:
                 self._may_go_on = False
                 break
             calls = CallLog(self._connector)
-            self._sent[pool.submit(self._call, parcel, calls)] = (parcel, calls)
+            self._sent[_wire.submit(self._call, parcel, calls)] = (parcel, calls)
             started = True
         if self._sent and not self._packed and (parcel := self._next_parcel()):
             self._packed.append(parcel)

@@ -248,6 +248,23 @@ def wait_until(condition, seconds=60):
         time.sleep(0.05)
 
 
+def test_a_turn_calls_in_threads_that_earlier_turns_have_started(crm, client_row, monkeypatch):
+    """A new thread opens the counters anew, and what it leaves of them stays until garbage is collected."""
+    callers = []
+
+    def upsert(provider, contacts):
+        callers.append(threading.current_thread())
+        return [Outcome.delivered("1") for _ in contacts]
+
+    monkeypatch.setattr("integrations.providers.hubspot.provider.HubSpot.upsert", upsert)
+    for n in range(3):
+        known = set(threading.enumerate())
+        capture(client_row, f"lead{n}@example.com")
+        drain(crm.pk)
+    assert len(callers) == 3
+    assert callers[-1] in known
+
+
 def test_a_vendor_over_its_quota_is_left_alone_and_no_try_is_spent(sandbox, crm, client_row, monkeypatch):
     monkeypatch.setattr("integrations.parcels._PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr("integrations.connections.PATIENCE_SECONDS", 0.0)
