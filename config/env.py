@@ -63,6 +63,9 @@ def private_folder(path: str | Path) -> Path:
     return folder
 
 
+SQLITE = "django.db.backends.sqlite3"
+
+
 def database(url: str, data_dir: Path) -> dict[str, object]:
     """Return Django's DATABASES entry for `postgresql://user:password@host:port/name` or `sqlite:///path`.
 
@@ -133,7 +136,7 @@ def sqlite(path: Path) -> dict[str, object]:
     waiting its turn.
     """
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": SQLITE,
         "NAME": str(path),
         "CONN_MAX_AGE": None,
         "OPTIONS": {

@@ -3,7 +3,18 @@
 import os
 from pathlib import Path
 
-from config.env import database, env_bool, env_int, env_list, env_str, fingerprint, load_file, mail, private_folder
+from config.env import (
+    SQLITE,
+    database,
+    env_bool,
+    env_int,
+    env_list,
+    env_str,
+    fingerprint,
+    load_file,
+    mail,
+    private_folder,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -187,6 +198,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEMO_MODE
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
+# One process uses one core; whoever runs PostgreSQL has more of them, and the memory (docs/decisions/018).
+WEB_PROCESSES = env_int("WEB_PROCESSES", 1 if DATABASES["default"]["ENGINE"] == SQLITE else min(2, os.cpu_count() or 1))
 # More threads answer no faster, but less fairly: Python runs one at a time and picks it at random (docs/decisions/014).
 WEB_THREADS = env_int("WEB_THREADS", 16)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000

@@ -54,15 +54,12 @@ class Command(BaseCommand):
 
 def _children(port: int, host: str) -> list[Child]:
     python = sys.executable
-    web = [python, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port), "--workers", "1"]
-    web += [
-        "--blocking-threads",
-        str(settings.WEB_THREADS),
-        "--workers-kill-timeout",
-        "8",
-        "--log-level",
-        "error",
-    ]
+    web = [python, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
+    web += ["--workers", str(settings.WEB_PROCESSES), "--blocking-threads", str(settings.WEB_THREADS)]
+    web += ["--workers-kill-timeout", "8", "--log-level", "error"]
+    if settings.WEB_PROCESSES > 1:
+        # One that dies is replaced while the others answer; a single one's end is ours to see.
+        web += ["--respawn-failed-workers", "--respawn-interval", "0.5"]
     children = [
         Child("web", [*web, "config.wsgi:application"]),
         Child("worker", [python, str(settings.BASE_DIR / "manage.py"), "worker"]),
