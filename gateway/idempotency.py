@@ -5,8 +5,6 @@ Source: draft-ietf-httpapi-idempotency-key-header-07.
 
 import hashlib
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,6 +15,8 @@ from gateway.authentication import Caller
 from gateway.models import Client, IdempotentResult
 from gateway.problems import Problem
 from runtime.clock import db_now
+from runtime.inserts import insert_values
+from runtime.together import Statement, send
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
 _WAIT_MS = 2000
@@ -55,18 +55,21 @@ class Attempt:
         if self.key is None:
             return
         now = db_now()
-        names = {"client": self.client, "route": self.route, "key": self.key}
-        with _short_lock_wait():
+        names = {"client_id": self.client.pk, "route": self.route, "key": self.key}
+        row = {**names, "fingerprint": self.fingerprint, "status": status, "result": result, "created_at": now}
+        try:
             if self.has_outdated:
+                send(_short_lock_wait())
                 # By its age again: a twin may have put a new one in its place since.
                 IdempotentResult.objects.filter(**names, created_at__lte=now - IdempotentResult.KEPT).delete()
-            try:
-                IdempotentResult.objects.create(
-                    **names, fingerprint=self.fingerprint, status=status, result=result, created_at=now
-                )
-            # The constraint decides, not the look before: of two that found nothing one gets here second.
-            except IntegrityError as err:
-                raise Raced from err
+            send([*_short_lock_wait(), *insert_values(IdempotentResult, [row]), *_usual_lock_wait()])
+        # The constraint decides, not the look before: of two that found nothing one gets here second.
+        except IntegrityError as err:
+            raise Raced from err
+        except OperationalError as err:
+            if getattr(err.__cause__, "sqlstate", None) != _LOCK_TIMEOUT:
+                raise
+            raise _in_progress() from err
 
 
 def attempt(request: Request, route: str) -> Attempt:
@@ -88,21 +91,13 @@ def attempt(request: Request, route: str) -> Attempt:
     return Attempt(client, route, key, fingerprint, stored)
 
 
-@contextmanager
-def _short_lock_wait() -> Iterator[None]:
-    """Bound the wait for a twin's uncommitted row; SQLite has one writer at a time, so there is none to wait for."""
-    if connection.vendor != "postgresql":
-        yield
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL lock_timeout = {_WAIT_MS}")
-        try:
-            yield
-        except OperationalError as err:
-            if getattr(err.__cause__, "sqlstate", None) != _LOCK_TIMEOUT:
-                raise
-            raise _in_progress() from err
-        cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
+def _short_lock_wait() -> list[Statement]:
+    """Return what bounds the wait for a twin's uncommitted row; on SQLite, with its one writer, there is none."""
+    return [(f"SET LOCAL lock_timeout = {_WAIT_MS}", [])] if connection.vendor == "postgresql" else []
+
+
+def _usual_lock_wait() -> list[Statement]:
+    return [("SET LOCAL lock_timeout TO DEFAULT", [])] if connection.vendor == "postgresql" else []
 
 
 def _in_progress() -> Problem:

@@ -150,6 +150,11 @@ def test_a_publishable_key_is_not_told_whom_we_know():
     assert page.get(f"/v1/leads/{Lead.objects.get().pk}").status_code == 403
 
 
+def statements(captured):
+    """Return what was run, each statement of a message by itself."""
+    return [sql for query in captured for sql in query["sql"].split("; ")]
+
+
 def test_a_capture_alone_takes_at_most_eight_statements(api):
     ConnectorFactory()
     body = {
@@ -160,7 +165,7 @@ def test_a_capture_alone_takes_at_most_eight_statements(api):
         assert post(api, body, **{"Idempotency-Key": "one"}).status_code == 201
     # The key is looked up every other second only, and the request log is written behind the request's back.
     elsewhere = ("gateway_key", "gateway_requestlog", "BEGIN", "COMMIT", "lock_timeout")
-    own = [query["sql"] for query in captured if not any(name in query["sql"] for name in elsewhere)]
+    own = [sql for sql in statements(captured) if not any(name in sql for name in elsewhere)]
     assert len(own) <= 8, own
 
 
@@ -199,7 +204,7 @@ def test_a_batch_takes_less_than_two_statements_a_lead(api):
     body = {"leads": [{"email": f"lead{n}@example.com", "message": "Hi"} for n in range(100)]}
     with CaptureQueriesContext(connection) as captured:
         assert api.post("/v1/leads/batch", body, format="json").status_code == 200
-    assert len(captured) <= 200
+    assert len(statements(captured)) <= 200
 
 
 @pytest.mark.parametrize("leads", [[], "x", [7], [{"email": "a@b.example"}] * 501])
