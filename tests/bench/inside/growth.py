@@ -162,10 +162,15 @@ def _median_ms(call: Callable[[], Any], times: int) -> float:
 
 @contextmanager
 def recorded() -> Iterator[list[tuple[str, Any]]]:
+    """Collect what is run, each statement of a message by itself."""
     statements: list[tuple[str, Any]] = []
 
     def record(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
-        statements.append((sql, parameters))
+        left = list(parameters or ())
+        for statement in sql.split("; "):
+            own = statement.count("%s")
+            statements.append((statement, left[:own]))
+            left = left[own:]
         return execute(sql, parameters, many, context)
 
     with connection.execute_wrapper(record):
@@ -178,7 +183,7 @@ def _short(text: str) -> str:
 
 
 def _explain(sql: str, parameters: Any) -> list[str]:
-    if not sql.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")):
+    if not sql.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
         return []
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (COSTS OFF) {sql}", parameters)
