@@ -88,7 +88,7 @@ def test_visitors_addresses_are_not_noted(call, bot):
 
 def test_a_use_costs_nothing_more_within_a_minute(call, key, django_assert_num_queries):
     call("/v1/notes")
-    with django_assert_num_queries(4):  # the key, and the request log's savepoint, row and release
+    with django_assert_num_queries(2):  # the key, and the request log
         call("/v1/notes")
 
 

@@ -59,7 +59,7 @@ def _children(port: int, host: str) -> list[Child]:
     web += ["--workers-kill-timeout", "8", "--log-level", "error"]
     if settings.WEB_PROCESSES > 1:
         # One that dies is replaced while the others answer; a single one's end is ours to see.
-        web += ["--respawn-failed-workers", "--respawn-interval", "0.5"]
+        web += ["--respawn-failed-workers"]
     children = [
         Child("web", [*web, "config.wsgi:application"]),
         Child("worker", [python, str(settings.BASE_DIR / "manage.py"), "worker"]),
