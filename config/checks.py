@@ -26,7 +26,7 @@ _CACHES = ("redis", "rediss", "unix")
 
 def check_settings(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Return everything that is wrong with the settings, each with what to do."""
-    return [*_secrets(), *_hosts(), *_servers(), *_folders(), *_lists(), *_metrics()]
+    return [*_secrets(), *_hosts(), *_servers(), *_numbers(), *_folders(), *_lists(), *_metrics()]
 
 
 def _secrets() -> Iterator[CheckMessage]:
@@ -98,6 +98,13 @@ def _servers() -> Iterator[CheckMessage]:
             hint=hint,
             id="shopbotly.W003",
         )
+
+
+def _numbers() -> Iterator[CheckMessage]:
+    for name in ("WEB_PROCESSES", "WEB_THREADS"):
+        if getattr(settings, name) < 1:
+            hint = "Leave it empty for what suits this machine (docs/settings.md)."
+            yield Error(f"{name} is below 1: nobody would be answered.", hint=hint, id="shopbotly.E023")
 
 
 def _folders() -> Iterator[CheckMessage]:

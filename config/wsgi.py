@@ -1,6 +1,5 @@
 """The WSGI application that granian serves."""
 
-import gc
 import os
 import sys
 
@@ -18,9 +17,8 @@ try:
     refuse_or_continue()
     # Loads all pages now, for the first caller not to wait for them.
     import config.urls  # noqa: F401
+    from runtime.heap import keep_loaded
 
-    # What is loaded stays: the collector need not go through it again and again.
-    gc.collect()
-    gc.freeze()
+    keep_loaded()
 except (SettingError, ImproperlyConfigured) as err:
     sys.exit(f"error: {err}")

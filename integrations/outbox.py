@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce, Greatest
 from runtime import turns
 from runtime.clock import db_now
 from runtime.ids import uuid7
-from runtime.inserts import adapter, insert_values, rows_of
+from runtime.inserts import adapter, insert_values, told_of
 from runtime.jobs import LEASE_SECONDS, JobQuerySet
 from runtime.together import Statement, ask, send
 
@@ -247,12 +247,11 @@ def _settle_some(rows: "Sequence[Delivery]", own: Sequence[str], same: Mapping[s
     from integrations.models import Delivery
 
     names = ("id", "fence", *own)
-    query, parameters = rows_of(Delivery, names, [[getattr(row, name) for name in names] for row in rows])
+    told, parameters = told_of(Delivery, names, rows)
     constants = [adapter(Delivery, name)(value) for name, value in same.items()]
     sets = [f"{name} = %s" for name in same] + [f"{name} = told_{name}" for name in own]
     sql = (
-        f"WITH told({', '.join(f'told_{name}' for name in names)}) AS ({query}) "
-        f"UPDATE {Delivery._meta.db_table} SET {', '.join(sets)} FROM told "
+        f"{told} UPDATE {Delivery._meta.db_table} SET {', '.join(sets)} FROM told "
         "WHERE id = told_id AND fence = told_fence AND state IN ('sending', 'confirming') RETURNING id"
     )
     with connection.cursor() as cursor:

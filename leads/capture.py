@@ -104,6 +104,8 @@ class GroupedCommits:
                 captures = group_capture([entry.submission for entry in group])
         except BaseException as err:  # noqa: BLE001 (whoever it concerns gets it below; nobody may wait for ever)
             log.info("capture.group_redone", captures=len(group), error=type(err).__name__)
+            # The look that comes before the transaction leaves a connection that has ended as it is.
+            connection.close_if_unusable_or_obsolete()
             for entry in group:
                 _write_alone(entry)
             return

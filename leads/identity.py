@@ -91,7 +91,7 @@ class Match:
 class Known:
     """The leads that a group of identifiers points at, their rows locked, and those made in the same group.
 
-    `is_email_known` is what `is_known` found out about their addresses.
+    `is_email_known` is what `asking_known` found out about their addresses.
     """
 
     def __init__(self, group: Sequence[Identifiers], *, is_email_known: bool) -> None:
@@ -165,7 +165,7 @@ def emails_of(group: Sequence[Identifiers]) -> list[str]:
     return sorted({who.email for who in group if who.email})
 
 
-def is_known(emails: Sequence[str]) -> Statement:
+def asking_known(emails: Sequence[str]) -> Statement:
     """Return what asks whether one of these belongs to a lead; raw, as most captures ask just this and find nobody.
 
     Who is captured by another transaction in this moment is found by the database's own constraint. Why it says that

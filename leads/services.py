@@ -15,7 +15,7 @@ from integrations import outbox
 from integrations.models import Delivery
 from leads import consents, routing
 from leads.consents import ConsentGiven as ConsentGiven
-from leads.identity import Identifiers, Known, Match, emails_of, is_known
+from leads.identity import Identifiers, Known, Match, asking_known, emails_of
 from leads.models import Activity, Consent, Lead, Reference
 from leads.routing import Route
 from runtime import wakeups
@@ -102,7 +102,8 @@ def group_capture(submissions: Sequence[Submission], remember: RememberAll | Non
     """
     is_remembered = remember is not None or any(submission.remember for submission in submissions)
     group = [submission.identifiers for submission in submissions]
-    look = None if is_remembered or connection.vendor != "postgresql" else _first_look(group)
+    may_be_one_message = connection.vendor == "postgresql" and not connection.in_atomic_block and not is_remembered
+    look = _first_look(group) if may_be_one_message else None
     # Where all are new there is nothing to lock, and what is written is one message: a transaction of its own.
     with nullcontext() if look and look.are_all_new else transaction.atomic():
         captures = _write(submissions, look or _first_look(group))
@@ -125,7 +126,7 @@ class _Look:
 
 def _first_look(group: Sequence[Identifiers]) -> _Look:
     emails = emails_of(group)
-    routes, *known = ask(routing.ROUTES, *([is_known(emails)] if emails else []))
+    routes, *known = ask(routing.ROUTES, *([asking_known(emails)] if emails else []))
     is_email_known = any(known)
     are_by_email = len(emails) == len(group) and not any(who.reference for who in group)
     return _Look(routing.read(routes), is_email_known, are_all_new=are_by_email and not is_email_known)

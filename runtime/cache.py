@@ -23,6 +23,10 @@ _CULL_EVERY = 500
 _PATIENCE_SECONDS = 20.0
 
 
+# Each thread has its own: SQLite's connections are not for several. By the file's path, as several caches may share it.
+_connections = threading.local()
+
+
 def failures() -> tuple[type[Exception], ...]:
     """Return what a cache that doesn't work raises: `except failures()`."""
     # Redis's client takes 5 MB: whoever hasn't loaded it can't be told of its troubles.
@@ -39,7 +43,6 @@ class FileCache(BaseCache):
     def __init__(self, location: str, params: dict[str, Any]) -> None:
         super().__init__(params)
         self._path = location
-        self._local = threading.local()
         self._writes = 0
 
     def add(self, key: str, value: Any, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
@@ -101,9 +104,9 @@ class FileCache(BaseCache):
         return connection.execute(sql, row)
 
     def _connection(self) -> sqlite3.Connection:
-        existing: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if existing is not None:
-            return existing
+        mine: dict[str, sqlite3.Connection] = _connections.__dict__
+        if self._path in mine:
+            return mine[self._path]
         Path(self._path).parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self._path, timeout=_PATIENCE_SECONDS, isolation_level=None)
         with suppress(OSError):
@@ -111,8 +114,7 @@ class FileCache(BaseCache):
         _choose_wal(connection)
         connection.execute("PRAGMA synchronous=OFF")
         connection.execute(_SCHEMA)
-        # Each thread has its own: SQLite's connections are not for several.
-        self._local.connection = connection
+        mine[self._path] = connection
         return connection
 
 

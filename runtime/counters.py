@@ -2,7 +2,7 @@
 
 For keys that are only counted, never deleted: what `add` has once seen is taken to be there still. No number is given
 out twice, over all processes, so a limit is never exceeded; what a process has taken and then has no use for is lost to
-the others: sixteen at most, and never more than a sixteenth of what was counted.
+the others until the counter ends: sixteen at most, and never more than a sixteenth of what was counted.
 """
 
 import threading
@@ -14,7 +14,7 @@ from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 
 from runtime.cache import FileCache, RedisCache
 
-_MOST_COUNTERS = 1_000
+_MOST_COUNTERS = 10_000
 _MOST_AT_ONCE = 16
 _SHARE = 16
 # Numbers that last longer than this are too many.
@@ -60,6 +60,16 @@ class _Counter:
 _counters: dict[tuple[str, str], _Counter] = {}
 
 
+_adding = threading.Lock()
+
+
+def _forget_the_oldest() -> None:
+    """Make room; a counter lasts a minute, so what came first is what nobody counts on any more."""
+    with _adding:
+        while len(_counters) >= _MOST_COUNTERS:
+            del _counters[next(iter(_counters))]
+
+
 class _Ahead(BaseCache):
     """A cache backend whose counters are known to this process."""
 
@@ -69,11 +79,11 @@ class _Ahead(BaseCache):
         name = (self._where, self.make_key(key, version))
         if name in _counters:
             return False
-        if len(_counters) >= _MOST_COUNTERS:
-            _counters.clear()
+        _forget_the_oldest()
         is_new: bool = super().add(key, value, timeout, version)
-        # Of threads that found none at the same time, the first has made it.
-        _counters.setdefault(name, _Counter(timeout))
+        with _adding:
+            # Of threads that found none at the same time, the first has made it.
+            _counters.setdefault(name, _Counter(timeout))
         return is_new
 
     def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:

@@ -50,14 +50,11 @@ def update(model: type[ModelT], rows: Sequence[ModelT], attnames: Sequence[str])
         return []
     key = str(model._meta.pk.attname)
     names = [key, *attnames]
-    query, parameters = rows_of(model, names, [[getattr(row, name) for name in names] for row in rows])
+    told, parameters = told_of(model, names, rows)
     columns = {field.attname: field.column for field in model._meta.concrete_fields}
     sets = ", ".join(f'"{columns[name]}" = told_{name}' for name in attnames)
-    sql = (
-        f"WITH told({', '.join(f'told_{name}' for name in names)}) AS ({query}) "
-        f'UPDATE "{model._meta.db_table}" SET {sets} FROM told WHERE "{columns[key]}" = told_{key}'
-    )
-    return [(sql, parameters)]
+    table = f'"{model._meta.db_table}"'
+    return [(f'{told} UPDATE {table} SET {sets} FROM told WHERE "{columns[key]}" = told_{key}', parameters)]
 
 
 def _insert(
@@ -72,12 +69,13 @@ def _insert(
     return [(f'INSERT INTO "{model._meta.db_table}" ({quoted}) {query} {suffix}', parameters)]
 
 
-def rows_of(model: type[models.Model], attnames: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-    """Return a query that gives these values of a model's attributes, with the columns' types, and its parameters."""
+def told_of(model: type[ModelT], attnames: Sequence[str], rows: Sequence[ModelT]) -> tuple[str, list[Any]]:
+    """Return the head of a statement, and its parameters, that knows these attributes of rows as `told.told_<name>`."""
     known = {attname: (column, adapt) for attname, column, adapt in _columns(model, connection.vendor)}
     columns = [known[attname] for attname in attnames]
-    adapted = [[adapt(value) for (_, adapt), value in zip(columns, row, strict=True)] for row in rows]
-    return _rows(model, [column for column, _ in columns], adapted)
+    adapted = [[adapt(getattr(row, name)) for name, (_, adapt) in zip(attnames, columns, strict=True)] for row in rows]
+    query, parameters = _rows(model, [column for column, _ in columns], adapted)
+    return f"WITH told({', '.join(f'told_{name}' for name in attnames)}) AS ({query})", parameters
 
 
 def _rows(model: type[models.Model], names: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:

@@ -29,7 +29,10 @@ def ask(*questions: Statement) -> list[list[tuple[Any, ...]]]:
 
 
 def send(statements: Sequence[Statement]) -> None:
-    """Run statements: all of them or none; in a transaction of their own where none is open."""
+    """Run statements: all of them or none.
+
+    In a transaction of their own where none is open; in an open one, an error spoils all of it.
+    """
     if not statements:
         return
     with connection.cursor() as cursor:

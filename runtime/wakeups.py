@@ -23,7 +23,8 @@ log = structlog.get_logger(__name__)
 # Below the lease (60 s): an actor that is cut off can't still be working when another takes over.
 TIME_LIMIT_MS = 55_000
 _MOST_PENDING = 10_000
-# Hints that come faster than this are collected: a worker that was told a moment ago is looking anyway.
+# Hints that come faster than this are collected: a worker that was told a moment ago is looking anyway. One about
+# something else waits as long, too.
 REST_SECONDS = 0.02
 # A broker that takes longer than this over one hint may stand still until its connection breaks.
 _PATIENCE_SECONDS = 1.0

@@ -1,11 +1,8 @@
 """The worker process: a clock that finds due work, and the threads that do it."""
 
-import ctypes
-import gc
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -14,7 +11,7 @@ from django.core.cache import cache
 from django.db import DatabaseError, close_old_connections, connection
 from dramatiq import Worker
 
-from runtime import jobs, long_work, periodic, wakeups
+from runtime import heap, jobs, long_work, periodic, wakeups
 from runtime.clock import db_now
 from runtime.doorbell import Doorbell
 
@@ -32,8 +29,6 @@ _ANNOUNCED_SECONDS = 1.0
 _TURN_MS = 1000
 # How long a file that is being written may take to note how far it is.
 _FILE_PATIENCE_SECONDS = 3.0
-# Of glibc's <malloc.h>.
-_M_ARENA_MAX = -8
 
 
 class Clock(threading.Thread):
@@ -129,25 +124,13 @@ def _start_listening(hints: wakeups.Wakeups) -> None:
     threading.Thread(target=_listen, args=(hints, hints.doorbell), name="doorbell", daemon=True).start()
 
 
-def _keep_one_heap() -> None:
-    """Have the C library's threads share one heap; where it isn't glibc, it does as it likes.
-
-    Each new thread may get a heap of its own, and what one frees another can't use: a worker would grow for hours.
-    """
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
-
-
 def work(threads: int, stopped: threading.Event, patience: timedelta = timedelta(seconds=8)) -> None:
     """Do due work with `threads` threads until `stopped` is set; then finish what is in hand within `patience`."""
-    _keep_one_heap()
+    heap.keep_one()
     # Here, where it ends the program in words, and not in the clock's thread.
     jobs.kinds()
     periodic.ensure_rows()
-    # What is loaded by now stays. Left out of every collection, it no longer decides how much garbage may pile up
-    # before the next full one, a quarter of what lives.
-    gc.collect()
-    gc.freeze()
+    heap.keep_loaded()
     hints = wakeups.current()
     broker = hints.actor.broker
     # No message is ever sent for later (the database has the schedule): nobody has to look for some.

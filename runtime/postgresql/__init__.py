@@ -1,1 +1,1 @@
-"""Django's PostgreSQL, but a connection on which nothing has arrived is taken to work."""
+"""Django's PostgreSQL, but a connection in use, on which nothing has arrived, is taken to work."""

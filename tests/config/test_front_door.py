@@ -17,7 +17,7 @@ pytestmark = pytest.mark.broker
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[DemoServer]:
-    with DemoServer(WEB_THREADS="8") as server:
+    with DemoServer(WEB_PROCESSES="1", WEB_THREADS="8") as server:
         server.write("UPDATE gateway_client SET rate_per_minute = 100000")
         yield server
 

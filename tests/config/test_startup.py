@@ -124,6 +124,7 @@ def test_a_database_without_tables_is_said_in_one_line(tmp_path):
         ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS"),
         ({"BROKER_URL": "kafka://somewhere"}, "BROKER_URL"),
         ({"JOB_LEASE_SECONDS": "a minute"}, "JOB_LEASE_SECONDS"),
+        ({"WEB_PROCESSES": "0"}, "WEB_PROCESSES"),
     ],
 )
 def test_a_mis_setting_refuses_the_start_and_says_what_to_do(sealed, settings, says):

@@ -269,8 +269,8 @@ COUNTED = [
         "who comes second asks again",
         "tests/gateway/test_idempotency.py",
         "gateway/idempotency.py",
-        "                raise Raced from err",
-        "                raise",
+        "            raise Raced from err",
+        "            raise",
     ),
     Off.by_one_change(
         "a key with another body is refused",

@@ -257,12 +257,11 @@ def test_a_turn_calls_in_threads_that_earlier_turns_have_started(crm, client_row
         return [Outcome.delivered("1") for _ in contacts]
 
     monkeypatch.setattr("integrations.providers.hubspot.provider.HubSpot.upsert", upsert)
-    for n in range(3):
-        known = set(threading.enumerate())
+    for n in range(5):
         capture(client_row, f"lead{n}@example.com")
         drain(crm.pk)
-    assert len(callers) == 3
-    assert callers[-1] in known
+    assert len(callers) == 5
+    assert len(set(callers)) < 5
 
 
 def test_a_vendor_over_its_quota_is_left_alone_and_no_try_is_spent(sandbox, crm, client_row, monkeypatch):

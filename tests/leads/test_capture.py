@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 
 from integrations.models import ConnectorState, Delivery
 from leads.capture import lead_capture
@@ -173,3 +173,19 @@ def test_one_bad_submission_does_not_take_its_group_along(client_row):
         thread.join()
     assert len(errors) == 1
     assert sorted(Lead.objects.values_list("email", flat=True)) == [f"lead{n}@example.com" for n in range(1, 6)]
+
+
+@pytest.mark.postgresql
+def test_a_connection_that_has_ended_fails_no_capture_of_its_group(client_row):
+    """Guard: `_write` gives up an ended connection before it writes each capture again."""
+    connector()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        [pid] = cursor.fetchone()
+    other = connections.create_connection("default")
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    other.close()
+    assert lead_capture(client=client_row, data=LeadData(email="anna@example.com")).created
+    assert lead_capture(client=client_row, data=LeadData(email="ben@example.com")).created
+    assert Delivery.objects.count() == 2

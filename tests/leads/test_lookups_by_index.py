@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from leads.identity import Identifiers, Known, emails_of, is_known
+from leads.identity import Identifiers, Known, asking_known, emails_of
 from leads.models import Lead
 from leads.subjects import namesakes
 from runtime.together import ask
@@ -32,7 +32,7 @@ def known_by_email() -> None:
     client = ClientFactory()
     LeadFactory(email="p1@example.com")
     group = [Identifiers(client, "", f"p{number}@example.com", "") for number in range(MANY)]
-    Known(group, is_email_known=any(ask(is_known(emails_of(group)))))
+    Known(group, is_email_known=any(ask(asking_known(emails_of(group)))))
 
 
 def known_by_phone() -> None:

@@ -127,3 +127,17 @@ def _counted(limits):
 
 def _fail(*_):
     raise OSError("gone")
+
+
+def test_where_there_are_too_many_the_oldest_are_forgotten(limits, moment, monkeypatch):
+    """Guard: room is made one by one; with all forgotten at once, numbers taken ahead would be lost again and again."""
+    monkeypatch.setattr(counters, "_MOST_COUNTERS", 3)
+    for name in ("old", "older than n"):
+        limits.add(name, 1, timeout=60)
+    for _ in range(600):
+        _counted(limits)
+    before = limits.get("n")
+    assert before > 600
+    for name in ("new", "newer"):
+        limits.add(name, 1, timeout=60)
+    assert (len(counters._counters), _counted(limits)) == (3, 601)

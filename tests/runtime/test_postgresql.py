@@ -2,7 +2,10 @@
 
 import psycopg
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import connection
+from django.db.backends.postgresql.base import DatabaseWrapper as DjangosWrapper
+
+from runtime.postgresql import base
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.db, pytest.mark.postgresql]
 
@@ -13,6 +16,7 @@ def kept():
     connection.ensure_connection()
     connection.settings_dict["CONN_HEALTH_CHECKS"] = True
     connection.health_check_enabled = True
+    connection._looked_at = float("-inf")
     yield connection
     connection.close()
 
@@ -34,25 +38,47 @@ def _kill(pid):
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
 
 
-def test_a_quiet_connection_is_kept_without_asking(kept, django_assert_num_queries):
+@pytest.fixture
+def asked(monkeypatch):
+    """Return each time that the server was asked."""
+    times, ask = [], DjangosWrapper.is_usable
+    monkeypatch.setattr(DjangosWrapper, "is_usable", lambda self: times.append(1) or ask(self))
+    return times
+
+
+def test_a_quiet_connection_in_use_is_kept_without_asking(kept, asked):
     pid = _backend()
-    _next_request()
-    assert connection.is_usable()
-    assert _backend() == pid
+    for _ in range(3):
+        _next_request()
+        assert _backend() == pid
+    assert len(asked) == 1
+
+
+def test_one_that_was_not_needed_for_a_while_is_asked_about(kept, asked, monkeypatch):
+    """Guard: a look is trusted for ten seconds; without it what a router has forgotten fails the next request."""
+    now = [1000.0]
+    monkeypatch.setattr(base.time, "monotonic", lambda: now[0])
+    for _ in range(3):
+        now[0] += 11
+        _next_request()
+        _backend()
+    assert len(asked) == 3
 
 
 def test_a_connection_that_the_server_ended_is_replaced(kept):
     """Guard: something to read on the socket has the server asked; without it the first statement fails."""
+    _next_request()
     pid = _backend()
     _kill(pid)
     _next_request()
     assert _backend() != pid
 
 
-def test_one_that_has_failed_is_asked_about(kept):
+def test_one_that_has_failed_is_asked_about_however_quiet_it_is(kept, asked):
+    """Guard: an error has the server asked."""
+    _next_request()
     pid = _backend()
-    _kill(pid)
-    with pytest.raises(OperationalError):
-        _backend()
-    connections["default"].close_if_unusable_or_obsolete()
-    assert _backend() != pid
+    asked.clear()
+    connection.errors_occurred = True
+    connection.close_if_unusable_or_obsolete()
+    assert (len(asked), _backend()) == (1, pid)

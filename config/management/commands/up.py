@@ -56,10 +56,8 @@ def _children(port: int, host: str) -> list[Child]:
     python = sys.executable
     web = [python, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
     web += ["--workers", str(settings.WEB_PROCESSES), "--blocking-threads", str(settings.WEB_THREADS)]
+    # Where one of them dies all end, and are started again with growing pauses: granian itself knows none.
     web += ["--workers-kill-timeout", "8", "--log-level", "error"]
-    if settings.WEB_PROCESSES > 1:
-        # One that dies is replaced while the others answer; a single one's end is ours to see.
-        web += ["--respawn-failed-workers"]
     children = [
         Child("web", [*web, "config.wsgi:application"]),
         Child("worker", [python, str(settings.BASE_DIR / "manage.py"), "worker"]),
