@@ -15,8 +15,8 @@ from gateway.authentication import Caller
 from gateway.models import Client, IdempotentResult
 from gateway.problems import Problem
 from runtime.clock import db_now
-from runtime.inserts import insert_values
 from runtime.together import Statement, send
+from runtime.writes import insert_values
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
 _WAIT_MS = 2000

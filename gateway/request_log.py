@@ -18,9 +18,9 @@ from gateway import uses
 from gateway.metrics import LOG_DROPPED
 from gateway.models import Client, RequestLog
 from runtime import turns
-from runtime.inserts import insert_values
 from runtime.scrubbing import scrub_body
 from runtime.together import send
+from runtime.writes import insert_values
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from integrations.models import ConnectorState
 from runtime import jobs
 from runtime.clock import db_now
-from runtime.inserts import adapter
+from runtime.writes import adapter
 
 _TAKE = (
     f"UPDATE {ConnectorState._meta.db_table} SET lease_until = %s, fence = fence + 1 "

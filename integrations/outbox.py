@@ -14,9 +14,9 @@ from django.db.models.functions import Coalesce, Greatest
 from runtime import turns
 from runtime.clock import db_now
 from runtime.ids import uuid7
-from runtime.inserts import adapter, insert_values, told_of
 from runtime.jobs import LEASE_SECONDS, JobQuerySet
 from runtime.together import Statement, ask, send
+from runtime.writes import adapter, insert_values, told_of
 
 if TYPE_CHECKING:
     from integrations.models import Delivery

@@ -20,8 +20,8 @@ from leads.models import Activity, Consent, Lead, Reference
 from leads.routing import Route
 from runtime import wakeups
 from runtime.clock import db_now
-from runtime.inserts import insert, update
 from runtime.together import Statement, ask, send
+from runtime.writes import insert, update
 
 _DETAILS = ("first_name", "last_name", "company", "phone")
 # What a capture of a known lead may change.

@@ -9,8 +9,8 @@ from django.db import IntegrityError, connection, transaction
 
 from leads.models import Lead
 from leads.services import LeadData, Submission, group_capture
-from runtime.inserts import insert, update
 from runtime.together import ask, send
+from runtime.writes import insert, update
 from tests.factories import ClientFactory, ConnectorFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.db]

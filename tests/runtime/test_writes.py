@@ -8,8 +8,8 @@ from django.db import IntegrityError, connection, transaction
 from integrations.models import Connector, Delivery
 from leads.models import Activity, Lead
 from runtime.ids import uuid7
-from runtime.inserts import insert, insert_values, update
 from runtime.together import ask, send
+from runtime.writes import insert, insert_values, update
 from tests.factories import ClientFactory, ConnectorFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db]
