@@ -247,6 +247,11 @@ def test_two_web_processes_answer_and_where_one_dies_both_are_started_again():
         assert any(line.startswith("web ended") for line in server.output)
 
 
+def test_where_the_processor_is_short_the_worker_steps_back(demo):
+    web, worker = (os.getpriority(os.PRIO_PROCESS, demo.pids()[role]) for role in ("web", "worker"))
+    assert worker == web + 5
+
+
 def test_nothing_outlives_a_supervisor_that_is_killed(demo):
     os.kill(demo.pid, signal.SIGKILL)
 

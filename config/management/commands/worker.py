@@ -12,6 +12,11 @@ from config.startup import refuse_or_continue
 from runtime.worker import work
 
 
+# Somebody waits for the answer to a capture or a question, nobody for a delivery: where the processor doesn't do for
+# both, the worker steps back.
+_NICE = 5
+
+
 class Command(BaseCommand):
     """Runs one worker process until SIGTERM or SIGINT."""
 
@@ -25,6 +30,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, threads: int, **options: Any) -> None:
         refuse_or_continue()
+        os.nice(_NICE)
         stopped = threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stopped.set())
