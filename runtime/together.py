@@ -1,8 +1,8 @@
 """Statements that go to the database together.
 
-On PostgreSQL each answer that a thread waits for lets another thread have Python, and getting it back takes longer than
-the answer did: with sixteen threads at work, eight ways there and back cost a group of captures several times what the
-database does for it. SQLite answers without a way; there they are run one after the other.
+On PostgreSQL each answer that a thread waits for lets another thread have Python, and getting it back among sixteen may
+take longer than the answer did: what can travel together does. SQLite answers without a way; there they are run one
+after the other.
 """
 
 from collections.abc import Sequence

@@ -11,7 +11,6 @@ from django.core.management.base import BaseCommand
 from config.startup import refuse_or_continue
 from runtime.worker import work
 
-
 # Somebody waits for the answer to a capture or a question, nobody for a delivery: where the processor doesn't do for
 # both, the worker steps back.
 _NICE = 5
