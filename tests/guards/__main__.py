@@ -14,11 +14,12 @@ from tests.guards import Off
 from tests.guards.erps import OFF as ERPS
 from tests.guards.events import OFF as EVENTS
 from tests.guards.front_door import OFF as FRONT_DOOR
+from tests.guards.hot_path import OFF as HOT_PATH
 from tests.guards.people import OFF as PEOPLE
 from tests.guards.providers import OFF as PROVIDERS
 
 ROOT = Path(__file__).resolve().parents[2]
-OFF = [*FRONT_DOOR, *PEOPLE, *PROVIDERS, *ERPS, *EVENTS, *FAULTS]
+OFF = [*FRONT_DOOR, *HOT_PATH, *PEOPLE, *PROVIDERS, *ERPS, *EVENTS, *FAULTS]
 # What is compiled and migrated is taken along: making it anew would take longer than most tests.
 _COPIED_NOT = shutil.ignore_patterns(
     ".git", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "var", "tryton-*"
