@@ -22,7 +22,8 @@ from leads.listing import LeadListSerializer, lead_page, leads_for
 from leads.models import Lead
 from leads.schemas import CaptureAnswer, CertificateAnswer, LeadAnswer, LeadBatchAnswer, LeadListAnswer
 from leads.serializers import LeadBatchSerializer, LeadCaptureSerializer, capture_answer, lead_answer, read_lead
-from leads.services import Capture, LeadData, Submission, deliveries_of
+from leads.services import Capture, LeadData, Submission
+from leads.standing import deliveries_of
 from runtime.ids import uuid7
 
 _ROUTE = "leads"

@@ -14,7 +14,7 @@ from gateway.fields import Id, Moment
 from integrations.models import Delivery
 from leads.models import Lead, LeadQuerySet, Reference
 from leads.serializers import lead_answer
-from leads.services import deliveries_of_all
+from leads.standing import deliveries_of_all
 
 _ROUTE = "leads"
 _STATES = (

@@ -15,7 +15,7 @@ from leads.listing import leads_for
 from leads.models import Erasure, Lead
 from leads.schemas import CertificateAnswer, ConsentsAnswer
 from leads.serializers import ConsentsSerializer
-from leads.services import deliveries_of
+from leads.standing import deliveries_of
 
 
 class LeadConsentsView(ApiView):

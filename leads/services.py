@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +12,6 @@ from django.db import connection, transaction
 
 from gateway.models import Client
 from integrations import outbox
-from integrations.models import Delivery
 from leads import consents, routing
 from leads.consents import ConsentGiven as ConsentGiven
 from leads.identity import Identifiers, Known, Match, asking_known, emails_of
@@ -322,20 +321,3 @@ def _add_earlier_purposes(purposes: dict[uuid.UUID, dict[str, bool]], captures: 
     known = {capture.lead.pk for capture in captures if not capture.created}
     for lead_id, statements in consents.in_force(known).items() if known else ():
         purposes[lead_id] = consents.purposes_of(statements.values())
-
-
-def deliveries_of(lead_id: uuid.UUID) -> list[Delivery]:
-    """Return where a lead stands: the newest delivery of each connector and operation, by connector name."""
-    return deliveries_of_all([lead_id]).get(lead_id, [])
-
-
-def deliveries_of_all(lead_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[Delivery]]:
-    """Return the same for several leads, in one statement; a lead that goes nowhere is absent."""
-    newest: dict[uuid.UUID, dict[tuple[uuid.UUID, str], Delivery]] = defaultdict(dict)
-    rows = Delivery.objects.filter(subject_kind="lead", subject_id__in=lead_ids).select_related("connector")
-    for row in rows.exclude(state=Delivery.State.SUPERSEDED).order_by("created_at"):
-        newest[row.subject_id][row.connector_id, row.operation] = row
-    return {
-        lead_id: sorted(found.values(), key=lambda row: (row.connector.name, row.operation))
-        for lead_id, found in newest.items()
-    }

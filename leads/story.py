@@ -8,7 +8,7 @@ from typing import Any
 from integrations.explanations import explain
 from integrations.models import Delivery
 from leads.models import Activity, Lead
-from leads.services import deliveries_of
+from leads.standing import deliveries_of
 from runtime.display import counted, milliseconds
 
 State = Delivery.State

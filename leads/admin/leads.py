@@ -25,7 +25,7 @@ from leads.consents import newest
 from leads.exports.services import may_see_personal
 from leads.exports.stream import leads_csv
 from leads.models import Lead
-from leads.services import deliveries_of
+from leads.standing import deliveries_of
 from leads.story import standing, story
 from runtime.admin import BoundedPaginator, PageList, RecordAdmin, button
 from runtime.display import ago, badge, counted

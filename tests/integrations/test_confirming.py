@@ -9,7 +9,8 @@ from integrations.explanations import explain
 from integrations.models import Call, ConnectorState, Delivery
 from integrations.providers import errors
 from leads.capture import lead_capture
-from leads.services import LeadData, deliveries_of
+from leads.services import LeadData
+from leads.standing import deliveries_of
 from runtime import jobs
 from runtime.clock import db_now
 from runtime.ids import uuid7

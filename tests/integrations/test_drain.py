@@ -13,7 +13,8 @@ from integrations.models import Call, Connector, ConnectorState, Delivery
 from integrations.providers.base import Outcome
 from integrations.quota import Quota
 from leads.capture import lead_capture
-from leads.services import LeadData, deliveries_of
+from leads.services import LeadData
+from leads.standing import deliveries_of
 from runtime import jobs
 from runtime.clock import db_now
 from tests.factories import ClientFactory, ConnectorFactory, MappingVersionFactory

@@ -11,7 +11,8 @@ from integrations.models import Connector, Delivery
 from integrations.providers.base import Contact
 from integrations.settling import UNANSWERED_WAIT
 from leads.capture import lead_capture
-from leads.services import LeadData, deliveries_of
+from leads.services import LeadData
+from leads.standing import deliveries_of
 from runtime import jobs
 from tests.factories import ClientFactory, ConnectorFactory
 

@@ -8,7 +8,8 @@ from django.db import connection, connections
 from integrations.models import ConnectorState, Delivery
 from leads.capture import lead_capture
 from leads.models import Activity, Consent, Lead
-from leads.services import ConsentGiven, LeadData, Submission, deliveries_of, group_capture
+from leads.services import ConsentGiven, LeadData, Submission, group_capture
+from leads.standing import deliveries_of
 from tests.factories import ClientFactory, ConnectorFactory, rule
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.db]

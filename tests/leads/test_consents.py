@@ -16,7 +16,8 @@ from leads import consents
 from leads.capture import lead_capture
 from leads.consents import ConsentGiven, InForce, legal_call
 from leads.models import Activity, Consent
-from leads.services import LeadData, deliveries_of
+from leads.services import LeadData
+from leads.standing import deliveries_of
 from leads.vendor_consents import UNSUBSCRIBED
 from runtime import events
 from runtime.clock import db_now

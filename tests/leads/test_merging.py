@@ -15,7 +15,8 @@ from integrations.models import Delivery
 from leads import merging
 from leads.capture import lead_capture
 from leads.models import Activity, Consent, Lead
-from leads.services import ConsentGiven, LeadData, deliveries_of
+from leads.services import ConsentGiven, LeadData
+from leads.standing import deliveries_of
 from leads.subjects import load
 from tests.factories import ClientFactory, ConnectorFactory, UserFactory
 

@@ -9,7 +9,8 @@ from leads.capture import lead_capture
 from leads.consents import consents_record
 from leads.models import Lead
 from leads.routing import explained, left_out
-from leads.services import ConsentGiven, LeadData, deliveries_of
+from leads.services import ConsentGiven, LeadData
+from leads.standing import deliveries_of
 from leads.story import story
 from tests.factories import ClientFactory, ConnectorFactory, LeadFactory, rule
 

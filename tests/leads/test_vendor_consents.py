@@ -10,7 +10,8 @@ from leads import consents
 from leads.capture import lead_capture
 from leads.consents import ConsentGiven
 from leads.models import Consent
-from leads.services import LeadData, deliveries_of
+from leads.services import LeadData
+from leads.standing import deliveries_of
 from runtime import events
 from runtime.models import Event
 from tests.factories import ClientFactory, ConnectorFactory, DeliveryFactory
